@@ -1,0 +1,132 @@
+//! The family of exec drivers: a container's first process, the processes beside it, its cgroups.
+//!
+//! # The manual of a driver
+//! A driver is called by the container's monitor, a process with a single thread. It gets a runtime specification as
+//! the OCI defines it (every field that `spec` fills in is honoured; the driver never looks at a container's
+//! configuration), the root as a detached mount, and descriptors for the standard streams, and gives back a running
+//! process. Everything it made is taken down by [`ExecDriver::destroy`], also after a crash, by any process, with
+//! nothing but the identity known.
+
+use crate::id::ContainerId;
+use oci_spec::runtime::{Process, Spec};
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+
+pub mod native;
+
+/// What the first process has as standard streams.
+#[derive(Debug)]
+pub enum Stdio {
+    /// A terminal of the container's own, made by the driver; its other side comes back in [`Started::console`].
+    Terminal,
+    /// These three.
+    Streams([OwnedFd; 3]),
+}
+
+/// A container to bring up.
+#[derive(Debug)]
+pub struct Bundle<'a> {
+    /// Whose.
+    pub id: &'a ContainerId,
+    /// What the kernel is asked for. `spec.root.path` is not used: the root is `rootfs`.
+    pub spec: &'a Spec,
+    /// The root, a detached mount (not yet attached anywhere).
+    pub rootfs: BorrowedFd<'a>,
+    /// The standard streams.
+    pub stdio: Stdio,
+    /// A small init runs as the first process, passes signals on and reaps orphans.
+    pub init: bool,
+}
+
+/// A process beside the first one.
+#[derive(Debug)]
+pub struct Beside<'a> {
+    /// Whose.
+    pub id: &'a ContainerId,
+    /// The container's first process; the new one joins its namespaces and cgroups.
+    pub init_pid: i32,
+    /// Arguments, environment, folder, user, capabilities; user ids already resolved.
+    pub process: &'a Process,
+    /// The standard streams.
+    pub stdio: Stdio,
+}
+
+/// A process that runs.
+#[derive(Debug)]
+pub struct Started {
+    /// As this machine numbers it. It is a child of the caller, to be reaped by it.
+    pub pid: i32,
+    /// Its descriptor; readable when it has ended.
+    pub pidfd: OwnedFd,
+    /// The terminal's other side, if one was asked for; not blocking.
+    pub console: Option<OwnedFd>,
+}
+
+/// Why a process did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The command does not exist inside: exit status 127.
+    #[error("{0}")]
+    NotFound(String),
+    /// The command exists and cannot be executed (no permission, a folder, not a program): exit status 126.
+    #[error("{0}")]
+    NotExecutable(String),
+    /// Anything else: exit status 125.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl StartError {
+    /// The status the caller of `run` and `exec` sees.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::NotFound(_) => 127,
+            Self::NotExecutable(_) => 126,
+            Self::Failed(_) => 125,
+        }
+    }
+}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// A driver of processes.
+pub trait ExecDriver: Send + Sync {
+    /// As `--exec-driver` names it.
+    fn name(&self) -> &'static str;
+
+    /// Starts the first process in new namespaces and cgroups.
+    ///
+    /// Returns once the command itself has been executed. On an error nothing is left.
+    fn start(&self, bundle: Bundle<'_>) -> Result<Started, StartError>;
+
+    /// Starts a process beside the first one.
+    fn exec(&self, beside: Beside<'_>) -> Result<Started, StartError>;
+
+    /// Freezes (`true`) or thaws (`false`) every process.
+    fn freeze(&self, id: &ContainerId, frozen: bool) -> io::Result<()>;
+
+    /// The container's processes, as this machine numbers them.
+    fn processes(&self, id: &ContainerId) -> io::Result<Vec<i32>>;
+
+    /// How often the kernel killed something in it for want of memory.
+    fn oom_kills(&self, id: &ContainerId) -> io::Result<u64>;
+
+    /// Kills what is left of the container and removes its cgroups; one that is not there is no error. Goes on after
+    /// an error and returns all of them.
+    fn destroy(&self, id: &ContainerId) -> Vec<io::Error>;
+
+    /// The containers that have cgroups here.
+    fn containers(&self) -> io::Result<Vec<ContainerId>>;
+}
+
+/// Opens a driver; `cgroup_parent` is absolute below each cgroup hierarchy (`/kapal`), `state` a folder for what the
+/// driver must remember (made if missing). An error says why this machine does not carry it.
+pub type Open = fn(cgroup_parent: &str, state: &Path) -> io::Result<Box<dyn ExecDriver>>;
+
+/// The drivers, best first.
+pub const DRIVERS: &[(&str, Open)] = &[("native", native::open)];

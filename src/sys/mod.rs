@@ -1,0 +1,1 @@
+//! The kernel, wrapped: the only `unsafe` of the house.
