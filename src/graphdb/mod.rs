@@ -1,0 +1,195 @@
+//! The graph database: names and relations of images, layers, containers and volumes, jobs and events, in SQLite.
+//!
+//! It knows rows and strings and no other room. Every process that works on the store opens it; SQLite's write-ahead
+//! log lets readers go on beside one writer, and a transaction is what makes a name unique among all of them.
+//!
+//! ```text
+//!  tags ──► images ──► image_layers ──► layers ──► parent layer …
+//!              │  └──► image_blobs                   ▲
+//!              ▲                                     │
+//!  containers ─┘──────────────► container_layers ────┘
+//! ```
+//!
+//! Durability: with `synchronous=NORMAL` a committed transaction survives the death of any process; a power failure
+//! may take the last ones back, whole, never in part. Files are named here only after they are in their place.
+
+mod containers;
+mod events;
+mod images;
+mod jobs;
+mod leftover;
+mod volumes;
+
+pub use containers::ContainerRow;
+pub use events::EventRow;
+pub use images::{BlobRow, ImageRow, LayerRow, TagRow};
+pub use jobs::JobRow;
+pub use volumes::VolumeRow;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The version of the tables below; a store with a higher one was written by a newer kapal.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// How long a writer waits for another process's transaction.
+const BUSY: Duration = Duration::from_secs(30);
+
+const SCHEMA: &str = "
+CREATE TABLE layers (
+    driver TEXT NOT NULL, id TEXT NOT NULL, parent TEXT, diff TEXT NOT NULL, size INTEGER NOT NULL, created INTEGER NOT NULL,
+    PRIMARY KEY (driver, id)) WITHOUT ROWID;
+CREATE INDEX layers_by_parent ON layers (driver, parent);
+CREATE TABLE images (
+    driver TEXT NOT NULL, id TEXT NOT NULL, manifest TEXT NOT NULL, media_type TEXT NOT NULL, size INTEGER NOT NULL, created INTEGER NOT NULL,
+    PRIMARY KEY (driver, id)) WITHOUT ROWID;
+CREATE TABLE image_layers (
+    driver TEXT NOT NULL, image TEXT NOT NULL, position INTEGER NOT NULL, layer TEXT NOT NULL,
+    PRIMARY KEY (driver, image, position)) WITHOUT ROWID;
+CREATE INDEX image_layers_by_layer ON image_layers (driver, layer);
+CREATE TABLE image_blobs (
+    driver TEXT NOT NULL, image TEXT NOT NULL, position INTEGER NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, media_type TEXT NOT NULL,
+    PRIMARY KEY (driver, image, position)) WITHOUT ROWID;
+CREATE INDEX image_blobs_by_digest ON image_blobs (digest);
+CREATE TABLE tags (
+    driver TEXT NOT NULL, name TEXT NOT NULL, image TEXT NOT NULL, is_digest INTEGER NOT NULL,
+    PRIMARY KEY (driver, name)) WITHOUT ROWID;
+CREATE INDEX tags_by_image ON tags (driver, image);
+CREATE TABLE containers (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, status TEXT NOT NULL, driver TEXT NOT NULL, image TEXT, created INTEGER NOT NULL,
+    json TEXT NOT NULL, state TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX containers_by_status ON containers (status);
+CREATE TABLE container_layers (
+    container TEXT NOT NULL, driver TEXT NOT NULL, layer TEXT NOT NULL,
+    PRIMARY KEY (container, layer)) WITHOUT ROWID;
+CREATE INDEX container_layers_by_layer ON container_layers (driver, layer);
+CREATE TABLE volumes (
+    name TEXT PRIMARY KEY, created INTEGER NOT NULL, anonymous INTEGER NOT NULL, labels TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE container_volumes (
+    container TEXT NOT NULL, volume TEXT NOT NULL,
+    PRIMARY KEY (container, volume)) WITHOUT ROWID;
+CREATE INDEX container_volumes_by_volume ON container_volumes (volume);
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, verb TEXT NOT NULL, title TEXT NOT NULL, state TEXT NOT NULL, started INTEGER NOT NULL, finished INTEGER,
+    error TEXT NOT NULL DEFAULT '', progress TEXT NOT NULL DEFAULT '', pid INTEGER NOT NULL, pid_start INTEGER NOT NULL);
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, kind TEXT NOT NULL, action TEXT NOT NULL, actor TEXT NOT NULL, attributes TEXT NOT NULL);
+";
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store was written by a newer version of this program.
+    #[error("the store {path} has schema version {found}, this kapal knows versions up to {SCHEMA_VERSION}: use a newer kapal, or another --root", path = path.display())]
+    Newer {
+        /// The database file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// The name is taken; by whom.
+    #[error("the name {name:?} is already in use by {by}")]
+    Taken {
+        /// The name asked for.
+        name: String,
+        /// Its holder's identity.
+        by: String,
+    },
+    /// The row is not there (any more).
+    #[error("no such {0}")]
+    Missing(String),
+    /// The row is not as the change needs it.
+    #[error("{0}")]
+    Conflict(String),
+    /// SQLite's own.
+    #[error("the store's database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file system's.
+    #[error("the store's database {path}: {source}", path = path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+}
+
+/// What calls here return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The database, open. Every call is short and blocks; calls from several threads take turns.
+#[derive(Debug)]
+pub struct GraphDb {
+    connection: Mutex<Connection>,
+}
+
+impl GraphDb {
+    /// Opens `file`, made with its tables if missing.
+    pub fn open(file: &Path) -> Result<Self> {
+        let fresh = !file.exists();
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(file, flags)?;
+        connection.busy_timeout(BUSY)?;
+        // Closing must not cost a checkpoint with its syncs at the end of every short command.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        if fresh {
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        }
+        connection.execute_batch("PRAGMA synchronous=NORMAL; PRAGMA cache_size=-512; PRAGMA wal_autocheckpoint=1000; PRAGMA temp_store=MEMORY;")?;
+        let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if found > SCHEMA_VERSION {
+            return Err(Error::Newer { path: file.to_owned(), found });
+        }
+        if found == 0 {
+            create(&mut connection)?;
+        }
+        connection.set_prepared_statement_cache_capacity(32);
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic of another thread inside a transaction rolled it back; the connection itself is sound.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `work` in one writing transaction: all of it, or nothing.
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let value = work(&transaction)?;
+        transaction.commit()?;
+        Ok(value)
+    }
+
+    /// What SQLite finds wrong with the file itself; empty when all is well.
+    pub fn integrity(&self) -> Result<Vec<String>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare("PRAGMA integrity_check(50)")?;
+        let lines = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+}
+
+/// Makes the tables, unless another process did so meanwhile.
+fn create(connection: &mut Connection) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version == 0 {
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Reads all rows of a query.
+fn rows<T>(connection: &Connection, sql: &str, params: impl rusqlite::Params, read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(params, read)?.collect::<rusqlite::Result<Vec<T>>>()?;
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests;
