@@ -1,5 +1,6 @@
 //! The command line: arguments into jobs, results into text.
 
+pub mod batch;
 pub mod filter;
 pub mod size;
 pub mod table;
