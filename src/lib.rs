@@ -2,6 +2,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 #![deny(unsafe_code)]
 
+pub mod cli;
 pub mod container;
 pub mod execdriver;
 pub mod graphdb;
