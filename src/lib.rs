@@ -2,7 +2,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 #![deny(unsafe_code)]
 
-pub mod cli;
 pub mod container;
 pub mod execdriver;
 pub mod graphdb;

@@ -1,9 +1,112 @@
-//! The command line: arguments into jobs, results into text.
+//! The command line: arguments into jobs, results into text, failures into exit statuses.
 
+pub mod args;
 pub mod batch;
-pub mod filter;
+pub mod console;
+pub mod demo;
+pub mod face;
+pub mod inspect;
+pub mod perform;
+pub mod processes;
+pub mod progress;
+pub mod rows;
+pub mod script;
 pub mod size;
 pub mod table;
+pub mod template;
+pub mod terminal;
 pub mod text;
+pub mod transfer;
+pub mod verb;
 pub mod when;
 pub mod width;
+
+use crate::engine::{Engine, Error, Kind};
+use face::Face;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// The program, from its arguments to its exit status.
+pub fn main() -> ExitCode {
+    let arguments = match args::parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(refusal) => return refusal.print(),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Error::io("cannot start", &error), 1),
+    };
+    let status = runtime.block_on(run(arguments));
+    // A thread that waits for standard input would keep the program from ending.
+    runtime.shutdown_background();
+    status
+}
+
+async fn run(arguments: args::Arguments) -> ExitCode {
+    let args::Arguments { options, action } = arguments;
+    match action {
+        args::Action::Verb(verb) => {
+            let failure = failure_status(&verb);
+            let mut face = Face::standard();
+            if let verb::Verb::Version(version) = &verb {
+                // Answers without a store: also where there is none.
+                return ended(inspect::version(version.format.format.as_deref(), &mut face), failure);
+            }
+            let engine = match Engine::open(options) {
+                Ok(engine) => engine,
+                Err(error) => return fail(&error, failure),
+            };
+            ended(perform::perform(*verb, &engine, &mut face).await, failure)
+        }
+        args::Action::Batch(script) => match Engine::open(options) {
+            Ok(engine) => ended(script::run(script, &engine).await, 1),
+            Err(error) => fail(&error, 1),
+        },
+        args::Action::Bare => {
+            let help = args::help();
+            // Nobody reading is no failure.
+            let _ = std::io::stdout().write_all(help.as_bytes());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// The status of a verb that fails by our own fault: 125 where the command inside has a status of its own.
+pub fn failure_status(verb: &verb::Verb) -> i32 {
+    use verb::{ContainerOther as C, ContainerVerb, Verb as V};
+    match verb {
+        V::Run(_) | V::Exec(_) | V::Container(ContainerVerb::Other(C::Run(_) | C::Exec(_))) => 125,
+        _ => 1,
+    }
+}
+
+/// An error's exit status: what the command inside would have had, or `failure`.
+pub fn exit_status(error: &Error, failure: i32) -> i32 {
+    match error.kind {
+        Kind::CommandNotFound => 127,
+        Kind::CommandNotExecutable => 126,
+        Kind::Cancelled => 130,
+        _ => failure,
+    }
+}
+
+/// An error as one line, with its hint.
+pub fn sentence(error: &Error) -> String {
+    match &error.hint {
+        Some(hint) => format!("kapal: {} ({hint})", error.message),
+        None => format!("kapal: {}", error.message),
+    }
+}
+
+fn fail(error: &Error, failure: i32) -> ExitCode {
+    // Standard error may be gone too; the status still tells.
+    let _ = writeln!(std::io::stderr().lock(), "{}", text::clean(&sentence(error)));
+    ExitCode::from(exit_status(error, failure) as u8)
+}
+
+fn ended(result: crate::engine::Result<i32>, failure: i32) -> ExitCode {
+    match result {
+        Ok(status) => ExitCode::from(status as u8),
+        Err(error) => fail(&error, failure),
+    }
+}

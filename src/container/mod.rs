@@ -3,11 +3,13 @@
 pub mod config;
 pub mod host_config;
 pub mod name;
+pub mod place;
 pub mod restart;
 pub mod state;
 
 pub use config::Config;
 pub use host_config::{HostConfig, LogConfig, Mount, MountKind, NetworkMode, Resources};
+pub use place::Place;
 pub use restart::RestartPolicy;
 pub use state::{State, Status, Transition};
 

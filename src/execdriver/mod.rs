@@ -14,6 +14,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
 pub mod native;
+pub mod spec;
+pub mod user;
 
 /// What the first process has as standard streams.
 #[derive(Debug)]

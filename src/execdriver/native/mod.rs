@@ -1,10 +1,191 @@
-//! The native driver: namespaces, cgroups and processes straight from the kernel.
+//! The native driver: namespaces, cgroups and processes straight from the kernel, with no program beside it.
+//!
+//! ```text
+//!  monitor (one thread)                      child
+//!  make cgroups, open bind sources
+//!  clone3(namespaces, v2 cgroup) ──────────► wait for "go"
+//!  join v1 cgroups, write "go" ────────────► mounts, pivot_root, terminal, limits, user, capabilities
+//!  read the report ◄── error sentence ────── execve; its success closes the report without a word
+//! ```
+//!
+//! The monitor is executed through a read-only detached copy of the mount of its own file, and the child is its fork:
+//! so `/proc/self/exe`, should the container reach it before `execve` or make `execve` run it again, cannot be opened
+//! for writing.
 
-use super::ExecDriver;
+mod cgroup;
+mod child;
+mod credentials;
+mod init;
+mod mounts;
+mod report;
+mod rootfs;
+mod search;
+mod terminal;
+
+use super::{Beside, Bundle, ExecDriver, StartError, Started, Stdio};
+use crate::id::ContainerId;
+use crate::sys::clone::{self, Side};
+use cgroup::Cgroups;
+use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+/// The driver.
+#[derive(Debug)]
+struct Native {
+    cgroups: Cgroups,
+}
+
 /// Opens the driver.
+///
+/// # Errors
+/// The machine has no cgroup hierarchy mounted, or none that can be read.
 pub fn open(cgroup_parent: &str, _state: &Path) -> io::Result<Box<dyn ExecDriver>> {
-    Err(io::Error::other(cgroup_parent.to_owned()))
+    Ok(Box::new(Native { cgroups: Cgroups::detect(cgroup_parent)? }))
+}
+
+/// Which cgroup hierarchies this machine has (`v1`, `v2`, `hybrid`), and which controllers are missing.
+///
+/// # Errors
+/// None is mounted, or the mount table cannot be read.
+pub fn cgroup_version() -> io::Result<(&'static str, Vec<&'static str>)> {
+    let cgroups = Cgroups::detect("/kapal")?;
+    Ok((cgroups.version(), cgroups.missing()))
+}
+
+impl ExecDriver for Native {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn start(&self, bundle: Bundle<'_>) -> Result<Started, StartError> {
+        let cgroup = self.cgroups.create(bundle.id, bundle.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref()))?;
+        let started = start(&bundle, &cgroup);
+        if started.is_err() {
+            // What failed is told already; the teardown's own errors would hide it.
+            let _ = self.cgroups.destroy(bundle.id);
+        }
+        started
+    }
+
+    fn exec(&self, beside: Beside<'_>) -> Result<Started, StartError> {
+        let cgroup = self.cgroups.existing(beside.id);
+        exec(&beside, &cgroup)
+    }
+
+    fn freeze(&self, id: &ContainerId, frozen: bool) -> io::Result<()> {
+        self.cgroups.freeze(id, frozen)
+    }
+
+    fn processes(&self, id: &ContainerId) -> io::Result<Vec<i32>> {
+        self.cgroups.processes(id)
+    }
+
+    fn oom_kills(&self, id: &ContainerId) -> io::Result<u64> {
+        self.cgroups.oom_kills(id)
+    }
+
+    fn destroy(&self, id: &ContainerId) -> Vec<io::Error> {
+        self.cgroups.destroy(id)
+    }
+
+    fn containers(&self) -> io::Result<Vec<ContainerId>> {
+        self.cgroups.containers()
+    }
+}
+
+/// The namespaces that the specification asks for, as flags of clone.
+fn flags(spec: &Spec) -> u64 {
+    let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    namespaces.into_iter().flatten().filter(|namespace| namespace.path().is_none()).fold(0, |flags, namespace| {
+        flags
+            | match namespace.typ() {
+                LinuxNamespaceType::Pid => clone::NEWPID,
+                LinuxNamespaceType::Mount => clone::NEWNS,
+                LinuxNamespaceType::Uts => clone::NEWUTS,
+                LinuxNamespaceType::Ipc => clone::NEWIPC,
+                LinuxNamespaceType::Network => clone::NEWNET,
+                // The cgroup namespace begins once the child is in its cgroup; users are those of this machine.
+                LinuxNamespaceType::Cgroup | LinuxNamespaceType::User | LinuxNamespaceType::Time => 0,
+            }
+    })
+}
+
+fn start(bundle: &Bundle<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartError> {
+    let sources = mounts::open_sources(bundle.spec)?;
+    let channel = report::Channel::open()?;
+    let flags = flags(bundle.spec);
+    let (side, joined) = clone_into(flags, cgroup)?;
+    match side {
+        Side::Child => child::begin(bundle, &sources, cgroup, channel.child()),
+        Side::Parent { pid, pidfd } => parent(pid, pidfd, channel, matches!(bundle.stdio, Stdio::Terminal), || cgroup.join(pid, joined)),
+    }
+}
+
+/// Clones into the v2 cgroup where the kernel can; tells whether it did.
+fn clone_into(flags: u64, cgroup: &cgroup::Cgroup) -> Result<(Side, bool), StartError> {
+    if let Some(unified) = cgroup.unified() {
+        match clone::clone(flags, Some(unified)) {
+            Ok(side) => return Ok((side, true)),
+            // Linux before 5.7 knows no such flag.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EOPNOTSUPP | libc::E2BIG | libc::EBUSY)) => {}
+            Err(error) => return Err(StartError::Failed(format!("cannot make the container's namespaces: {error}"))),
+        }
+    }
+    clone::clone(flags, None).map(|side| (side, false)).map_err(|error| StartError::Failed(format!("cannot make the container's namespaces: {error}")))
+}
+
+/// Lets the child go on and hears how it went.
+fn parent(pid: i32, pidfd: OwnedFd, channel: report::Channel, terminal: bool, join: impl FnOnce() -> io::Result<()>) -> Result<Started, StartError> {
+    let mut parent = channel.parent();
+    let outcome = join().map_err(StartError::from).and_then(|()| parent.go().map_err(StartError::from)).and_then(|()| parent.hear(terminal));
+    match outcome {
+        Ok(console) => Ok(Started { pid, pidfd, console }),
+        Err(error) => {
+            end(&pidfd);
+            Err(error)
+        }
+    }
+}
+
+/// Kills and reaps a child that did not become what it was to be.
+fn end(pidfd: &OwnedFd) {
+    // It may have ended by itself; then the signal finds nobody and the wait returns at once.
+    let _ = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
+    let _ = rustix::process::waitid(rustix::process::WaitId::PidFd(pidfd.as_fd()), rustix::process::WaitIdOptions::EXITED);
+}
+
+fn exec(beside: &Beside<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartError> {
+    use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
+    let gone = || StartError::Failed("the container is not running".to_owned());
+    let init = rustix::process::Pid::from_raw(beside.init_pid).ok_or_else(gone)?;
+    let init = rustix::process::pidfd_open(init, rustix::process::PidfdFlags::empty()).map_err(|_| gone())?;
+    let channel = report::Channel::open()?;
+    // Until the new process is in the container's hands nobody in there may look into it.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).map_err(io::Error::from)?;
+    // A process's children are born in the pid namespace it chose for them; its own stays.
+    let own = rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty()).map_err(io::Error::from)?;
+    move_into_thread_name_spaces(init.as_fd(), ThreadNameSpaceType::PROCESS_ID).map_err(|error| StartError::Failed(format!("cannot enter the container's process namespace: {error}")))?;
+    let cloned = clone_into(0, cgroup);
+    let (side, joined) = match cloned {
+        Ok(cloned) => cloned,
+        Err(error) => {
+            let _ = move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID);
+            return Err(error);
+        }
+    };
+    match side {
+        Side::Child => child::beside(beside, init.as_fd(), channel.child()),
+        Side::Parent { pid, pidfd } => {
+            move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID).map_err(io::Error::from)?;
+            parent(pid, pidfd, channel, matches!(beside.stdio, Stdio::Terminal), || cgroup.join(pid, joined))
+        }
+    }
+}
+
+/// A descriptor as a path, for calls that take none.
+fn path_of(fd: BorrowedFd<'_>) -> String {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
 }

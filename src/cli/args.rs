@@ -1,0 +1,243 @@
+//! The arguments of the program: options for every verb, then a verb, a batch, or nothing.
+
+use super::verb::Verb;
+use crate::container::Place;
+use crate::engine::Options;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A container workstation without a daemon: pull, run, exec, stop, and see everything
+#[derive(Parser, Debug)]
+#[command(name = "kapal", version, disable_help_subcommand = true, subcommand_required = false, args_conflicts_with_subcommands = false, max_term_width = 110)]
+struct Line {
+    #[command(flatten)]
+    options: Global,
+    /// Run a script of verbs, one a line; - is standard input
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", conflicts_with = "commands")]
+    batch: Option<PathBuf>,
+    /// Run these verbs, separated by ; or line ends
+    #[arg(short = 'c', long = "commands", value_name = "LINES")]
+    commands: Option<String>,
+    /// With --batch: go on after a failure; the first failure's status is the last word
+    #[arg(long)]
+    keep_going: bool,
+    /// With --batch: text, or json for one JSON object an event and a result
+    #[arg(long, value_name = "text|json", value_parser = ["text", "json"], default_value = "text")]
+    format: String,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(clap::Args, Debug)]
+struct Global {
+    /// Where images and containers are kept
+    #[arg(long, value_name = "DIR", env = "KAPAL_ROOT", default_value = "/var/lib/kapal")]
+    root: PathBuf,
+    /// Where run-time files are kept
+    #[arg(long, value_name = "DIR", env = "KAPAL_RUN_ROOT", default_value = "/run/kapal")]
+    run_root: PathBuf,
+    /// How layers are laid on top of each other: overlay or vfs (DOCKER_DRIVER, or the best that works)
+    #[arg(short = 's', long, value_name = "NAME")]
+    storage_driver: Option<String>,
+    /// Registry that may be spoken to without TLS (repeatable)
+    #[arg(long, value_name = "HOST[:PORT]")]
+    insecure_registry: Vec<String>,
+    /// Folder of config.json with the credentials
+    #[arg(long, value_name = "DIR", env = "DOCKER_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// What the program is to do.
+#[derive(Debug)]
+pub struct Arguments {
+    /// How the engine is set up.
+    pub options: Options,
+    /// With it.
+    pub action: Action,
+}
+
+/// What is done with the engine.
+#[derive(Debug)]
+pub enum Action {
+    /// One verb.
+    Verb(Box<Verb>),
+    /// A script.
+    Batch(Source),
+    /// Nothing was asked for.
+    Bare,
+}
+
+/// Where a script comes from, and how it is run.
+#[derive(Debug)]
+pub struct Source {
+    /// The script.
+    pub text: Text,
+    /// Go on after a failure.
+    pub keep_going: bool,
+    /// JSON lines in place of text.
+    pub json: bool,
+}
+
+/// A script's text.
+#[derive(Debug)]
+pub enum Text {
+    /// In a file.
+    File(PathBuf),
+    /// On standard input.
+    Input,
+    /// Given as an argument.
+    Given(String),
+}
+
+/// Arguments that cannot be followed, or a question that is answered at once (`--help`).
+#[derive(Debug)]
+pub struct Refusal {
+    error: clap::Error,
+    status: u8,
+}
+
+impl Refusal {
+    /// Says so, and gives the status.
+    pub fn print(&self) -> ExitCode {
+        let text = self.error.render().to_string();
+        if self.error.use_stderr() {
+            let line = brief(&text);
+            // Nothing can be done about a closed standard error.
+            let _ = writeln!(std::io::stderr().lock(), "kapal: {}", super::text::clean(&line));
+            ExitCode::from(self.status)
+        } else {
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+    }
+
+    /// The complaint as one line.
+    pub fn line(&self) -> String {
+        brief(&self.error.render().to_string())
+    }
+}
+
+/// Clap's complaint as one line: what is wrong, the tip if there is one, and where help is.
+fn brief(text: &str) -> String {
+    let mut words = Vec::new();
+    for line in text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:")) {
+        if !line.is_empty() {
+            words.push(line.strip_prefix("error: ").unwrap_or(line));
+        }
+    }
+    format!("{}; `kapal --help` and `kapal VERB --help` list what there is", words.join(" "))
+}
+
+/// Options of docker's that this version knows by name and cannot carry yet.
+const LATER: [&str; 24] = [
+    "--annotation", "--blkio-weight-device", "--cgroupns", "--cpu-rt-period", "--cpu-rt-runtime", "--device-cgroup-rule", "--device-read-bps", "--device-read-iops", "--device-write-bps",
+    "--device-write-iops", "--disable-content-trust", "--gpus", "--health-cmd", "--health-interval", "--health-retries", "--health-timeout", "--ip", "--ip6", "--isolation", "--link",
+    "--mac-address", "--network-alias", "--publish", "--userns",
+];
+
+/// Reads the program's arguments.
+///
+/// # Errors
+/// What cannot be followed, with the status to end with.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Refusal> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let verb = arguments.iter().skip(1).find(|word| !word.to_string_lossy().starts_with('-')).map(|word| word.to_string_lossy().into_owned());
+    let status = if matches!(verb.as_deref(), Some("run" | "exec" | "container")) { 125 } else { 1 };
+    let refuse = |error| Refusal { error: later(error), status };
+    let line = Line::try_parse_from(arguments).map_err(refuse)?;
+    let wrong = |message: &str| refuse(Line::command().error(ErrorKind::ArgumentConflict, message));
+    let text = match (line.batch, line.commands) {
+        (Some(file), _) if file.as_os_str() == "-" => Some(Text::Input),
+        (Some(file), _) => Some(Text::File(file)),
+        (None, Some(given)) => Some(Text::Given(given)),
+        (None, None) => None,
+    };
+    let action = match (text, line.verb) {
+        (Some(_), Some(_)) => return Err(wrong("a verb and --batch exclude each other")),
+        (Some(text), None) => Action::Batch(Source { text, keep_going: line.keep_going, json: line.format == "json" }),
+        (None, Some(verb)) => Action::Verb(Box::new(verb)),
+        (None, None) => Action::Bare,
+    };
+    Ok(Arguments { options: options(line.options), action })
+}
+
+/// Tells an option that docker has and this version has not apart from a typing error.
+fn later(error: clap::Error) -> clap::Error {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return error;
+    }
+    let named = error.get(clap::error::ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    let name = named.split([' ', '=']).next().unwrap_or_default();
+    if LATER.contains(&name) || name == "-p" || name == "-P" {
+        return Line::command().error(ErrorKind::UnknownArgument, format!("option {name} is not in this version"));
+    }
+    error
+}
+
+/// One line of a batch: a verb and its arguments.
+///
+/// # Errors
+/// What cannot be followed, in one line.
+pub fn parse_verb(words: &[String]) -> Result<Verb, String> {
+    let line = std::iter::once("kapal".to_owned()).chain(words.iter().cloned());
+    match Line::try_parse_from(line) {
+        Ok(Line { batch: None, commands: None, verb: Some(verb), .. }) => Ok(verb),
+        Ok(_) => Err(format!("{:?} is not a verb", words.first().map_or("", String::as_str))),
+        Err(error) => Err(brief(&later(error).render().to_string())),
+    }
+}
+
+fn options(global: Global) -> Options {
+    let from_environment = || std::env::var("DOCKER_DRIVER").ok().filter(|name| !name.is_empty());
+    let docker_config = global.config.unwrap_or_else(|| {
+        let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map_or_else(|| PathBuf::from("/root"), PathBuf::from);
+        home.join(".docker")
+    });
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    Options {
+        place: Place { root: absolute(global.root), run_root: absolute(global.run_root) },
+        storage_driver: global.storage_driver.or_else(from_environment),
+        insecure: global.insecure_registry,
+        docker_config,
+    }
+}
+
+/// The help of the whole program.
+pub fn help() -> String {
+    Line::command().render_help().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<OsString> {
+        std::iter::once("kapal").chain(text.split(' ')).map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn options_after_the_image_belong_to_the_command() {
+        let arguments = parse(words("run -it --rm busybox ls -l --color")).unwrap();
+        let Action::Verb(verb) = arguments.action else { panic!("no verb") };
+        let Verb::Run(run) = *verb else { panic!("not run") };
+        assert!(run.options.interactive && run.options.tty && run.options.rm);
+        assert_eq!(run.options.words, ["busybox", "ls", "-l", "--color"]);
+    }
+
+    #[test]
+    fn what_is_not_there_yet_is_refused_by_name() {
+        let refusal = parse(words("run --gpus all busybox")).map(|_| ()).unwrap_err();
+        assert_eq!(refusal.status, 125);
+        assert!(refusal.line().contains("--gpus is not in this version"), "{}", refusal.line());
+        assert!(parse(words("ps --bogus")).is_err_and(|r| r.status == 1));
+    }
+}

@@ -1,0 +1,200 @@
+//! The face of a verb: where its results, its notes and its progress go, in words or as JSON lines.
+
+use super::table::Table;
+use super::template::Template;
+use super::text;
+use super::verb::Shape;
+use crate::engine::{Error, Progress, Result};
+use serde_json::{Value, json};
+use std::io::{self, IsTerminal, Write};
+
+/// Where results go.
+#[derive(Debug)]
+enum Sink {
+    /// Standard output.
+    Standard,
+    /// A batch variable.
+    Captured(Vec<u8>),
+}
+
+/// A verb's way to speak.
+#[derive(Debug)]
+pub struct Face {
+    sink: Sink,
+    /// JSON lines in place of text.
+    json: bool,
+    /// The line of the batch it stands on.
+    line: Option<usize>,
+    /// What the verb gave, for JSON.
+    result: Value,
+}
+
+impl Face {
+    /// Text on standard output, notes on standard error.
+    pub fn standard() -> Self {
+        Self { sink: Sink::Standard, json: false, line: None, result: Value::Null }
+    }
+
+    /// A line of a batch.
+    pub fn batch(line: usize, json: bool, captured: bool) -> Self {
+        Self { sink: if captured { Sink::Captured(Vec::new()) } else { Sink::Standard }, json, line: Some(line), result: Value::Null }
+    }
+
+    /// Whether it speaks in JSON lines.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether it belongs to a batch: then nothing asks, and nothing takes over the terminal.
+    pub fn is_batch(&self) -> bool {
+        self.line.is_some()
+    }
+
+    /// What was captured.
+    pub fn captured(self) -> Vec<u8> {
+        match self.sink {
+            Sink::Captured(bytes) => bytes,
+            Sink::Standard => Vec::new(),
+        }
+    }
+
+    /// Bytes of a result, as they are: what a container wrote, an archive.
+    pub fn raw(&mut self, stream: &str, bytes: &[u8]) -> Result<()> {
+        match &mut self.sink {
+            Sink::Captured(captured) => {
+                if stream == "stdout" {
+                    if captured.len() + bytes.len() > super::batch::LONGEST {
+                        return Err(Error::invalid(format!("a variable holds at most {} bytes: the verb printed more", super::batch::LONGEST)));
+                    }
+                    captured.extend_from_slice(bytes);
+                }
+                Ok(())
+            }
+            Sink::Standard if self.json => self.event(&json!({ "event": "output", "line": self.line, "stream": stream, "data": String::from_utf8_lossy(bytes) })),
+            Sink::Standard if stream == "stderr" => written(io::stderr().lock().write_all(bytes)),
+            Sink::Standard => {
+                let mut out = io::stdout().lock();
+                written(out.write_all(bytes).and_then(|()| out.flush()))
+            }
+        }
+    }
+
+    /// A line of the result; the caller has made foreign text in it harmless.
+    pub fn say(&mut self, line: &str) -> Result<()> {
+        self.print(&format!("{line}\n"))
+    }
+
+    /// Text of the result; the caller has made foreign text in it harmless.
+    pub fn print(&mut self, text: &str) -> Result<()> {
+        match &mut self.sink {
+            Sink::Standard if self.json => Ok(()),
+            _ => self.raw("stdout", text.as_bytes()),
+        }
+    }
+
+    /// What a front-end that reads JSON gets as the result.
+    pub fn give(&mut self, value: Value) {
+        self.result = value;
+    }
+
+    /// A line beside the result: progress, a warning.
+    pub fn note(&mut self, line: &str) -> Result<()> {
+        if self.json {
+            return self.event(&json!({ "event": "note", "line": self.line, "message": line }));
+        }
+        written(writeln!(io::stderr().lock(), "{}", text::clean(line)))
+    }
+
+    /// How far a part of the work is, as a JSON line.
+    pub fn progress(&mut self, progress: &Progress) -> Result<()> {
+        let mut value = serde_json::to_value(progress).unwrap_or_default();
+        if let Value::Object(fields) = &mut value {
+            fields.insert("event".to_owned(), json!("progress"));
+            fields.insert("line".to_owned(), json!(self.line));
+        }
+        self.event(&value)
+    }
+
+    fn event(&mut self, value: &Value) -> Result<()> {
+        let mut out = io::stdout().lock();
+        written(writeln!(out, "{value}").and_then(|()| out.flush()))
+    }
+
+    /// The end of a batch line, as a JSON line.
+    pub fn ended(&mut self, words: &[String], status: i32, error: Option<&Error>) -> Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let verb = words.first().cloned().unwrap_or_default();
+        let mut value = json!({ "event": "result", "line": self.line, "verb": verb, "status": status, "result": self.result.take() });
+        if let (Value::Object(fields), Some(error)) = (&mut value, error) {
+            fields.insert("error".to_owned(), json!({ "kind": error.kind, "message": error.message, "hint": error.hint }));
+        }
+        self.event(&value)
+    }
+
+    /// A list: `rows` are objects; `columns` are (header, key) of the usual table, `quiet` the key of the identity.
+    pub fn list(&mut self, shape: &Shape, rows: Vec<Value>, columns: &[(&str, &str)], quiet: &str) -> Result<()> {
+        if self.json {
+            self.give(Value::Array(rows));
+            return Ok(());
+        }
+        if shape.quiet && shape.format.is_none() {
+            for row in &rows {
+                self.say(&text::clean(cell(row, quiet)))?;
+            }
+        } else if let Some(format) = shape.format.as_deref().filter(|format| *format != "table") {
+            return self.formatted(format, &rows, columns);
+        } else {
+            let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
+            let mut table = Table::new(&headers);
+            for row in &rows {
+                table.push(&columns.iter().map(|(_, key)| cell(row, key)).collect::<Vec<_>>());
+            }
+            self.print(&table.render())?;
+        }
+        self.give(Value::Array(rows));
+        Ok(())
+    }
+
+    /// Each of `rows` through a template, or as JSON lines.
+    pub fn formatted(&mut self, format: &str, rows: &[Value], headers: &[(&str, &str)]) -> Result<()> {
+        if format == "json" {
+            for row in rows {
+                self.say(&text::clean_json(&row.to_string()))?;
+            }
+            return Ok(());
+        }
+        let template = Template::parse(format).map_err(|e| Error::invalid(e.to_string()))?;
+        let names: Vec<(&str, &str)> = headers.iter().map(|(header, key)| (*key, *header)).collect();
+        let text = template.render_rows(rows, &names).map_err(|e| Error::invalid(e.to_string()))?;
+        self.print(&text)
+    }
+
+    /// Asks before something is destroyed. Without a terminal there is nobody to ask.
+    pub fn confirm(&mut self, warning: &str) -> Result<bool> {
+        if self.is_batch() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Err(Error::invalid(format!("{warning} Nobody can be asked here: add -f to do it")));
+        }
+        written(write!(io::stderr().lock(), "WARNING! {warning}\nAre you sure you want to continue? [y/N] "))?;
+        let mut answer = String::new();
+        written(io::stdin().read_line(&mut answer).map(|_| ()))?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+}
+
+/// A cell of the usual table.
+fn cell<'a>(row: &'a Value, key: &str) -> &'a str {
+    row.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A front-end whose reader is gone ends like any program in a pipe: quietly.
+fn written(result: io::Result<()>) -> Result<()> {
+    result.map_err(|error| {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Error::new(crate::engine::Kind::Cancelled, "nobody reads the output any more")
+        } else {
+            Error::io("cannot write the output", &error)
+        }
+    })
+}

@@ -1,0 +1,256 @@
+//! A verb done: its job run by the engine, its result printed by the face.
+
+use super::face::Face;
+use super::verb::{ContainerVerb, ImageVerb, Listing, Showing, SystemVerb, Verb, VolumeVerb};
+use super::{inspect, processes, rows, size, text, transfer};
+use crate::engine::{Engine, Error, Job, Kind, Result};
+use crate::job;
+use crate::job::rm::Several;
+use crate::job::volume::Pruned;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// Does a verb and returns its exit status.
+pub async fn perform(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
+    match verb {
+        Verb::Run(job) => processes::run(*job, engine, face).await,
+        Verb::Exec(job) => processes::exec(job, engine, face).await,
+        Verb::Start(job) => processes::start(job, engine, face).await,
+        Verb::Attach(job) => processes::attach(job, engine, face).await,
+        Verb::Logs(job) => processes::logs(job, engine, face).await,
+        Verb::Wait(job) => wait(job, engine, face).await,
+        Verb::Create(job) => create(*job, engine, face).await,
+        Verb::Pull(job) => transfer::pull(job, engine, face).await,
+        Verb::Push(job) => transfer::push(job, engine, face).await,
+        Verb::Login(job) => transfer::login(job, engine, face).await,
+        Verb::Logout(job) => transfer::logout(job, engine, face).await,
+        Verb::Save(job) => transfer::save(job, engine, face).await,
+        Verb::Load(job) => transfer::load(job, engine, face).await,
+        Verb::Cp(job) => transfer::copy(job, engine, face).await,
+        Verb::Export(job) => transfer::export(job, engine, face).await,
+        Verb::Container(ContainerVerb::Other(verb)) => Box::pin(perform(verb.into(), engine, face)).await,
+        Verb::Container(ContainerVerb::Ls(job)) | Verb::Ps(job) => ps(job, engine, face).await,
+        Verb::Images(job) => images(job, engine, face).await,
+        Verb::Image(verb) => image(verb, engine, face).await,
+        Verb::Volume(verb) => volume(verb, engine, face).await,
+        Verb::System(verb) => system(verb, engine, face).await,
+        Verb::Container(ContainerVerb::Prune(job)) => {
+            if !job.force && !face.confirm("This will remove all stopped containers.")? {
+                return Ok(1);
+            }
+            pruned(face, "Deleted Containers:", engine.run(job.job).await?)
+        }
+        Verb::Demo => super::demo::demo(engine, face).await,
+        other => simple(other, engine, face).await,
+    }
+}
+
+/// The verbs whose result is a few lines.
+async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
+    match verb {
+        Verb::Stop(job) => several(face, run(job, engine).await?),
+        Verb::Restart(job) => several(face, run(job, engine).await?),
+        Verb::Kill(job) => several(face, run(job, engine).await?),
+        Verb::Pause(job) => several(face, run(job, engine).await?),
+        Verb::Unpause(job) => several(face, run(job, engine).await?),
+        Verb::Rm(job) => several(face, run(job, engine).await?),
+        Verb::Rename(job) => run(job, engine).await.map(|()| 0),
+        Verb::Tag(job) => run(job, engine).await.map(|()| 0),
+        Verb::Port(job) => {
+            run(job, engine).await?.iter().try_for_each(|line| face.say(&text::clean(line)))?;
+            Ok(0)
+        }
+        Verb::Top(job) => inspect::top(&run(job, engine).await?, face),
+        Verb::Diff(job) => inspect::diff(&run(job, engine).await?, face),
+        Verb::Commit(job) => {
+            let id = run(job, engine).await?;
+            face.give(json!(id));
+            face.say(id.as_str())?;
+            Ok(0)
+        }
+        Verb::Rmi(job) => {
+            let outcome = run(job, engine).await?;
+            let lines: Vec<String> = outcome.removed.iter().map(ToString::to_string).collect();
+            lines.iter().try_for_each(|line| face.say(&text::clean(line)))?;
+            face.give(json!(lines));
+            failures(face, outcome.failed)
+        }
+        Verb::History(job) => {
+            let now = Timestamp::now();
+            let rows = run(job.job, engine).await?.iter().map(|step| rows::step(step, job.shape.no_trunc, now)).collect();
+            face.list(&job.shape, rows, rows::STEPS, "ID")?;
+            Ok(0)
+        }
+        Verb::Jobs(job) => {
+            let now = Timestamp::now();
+            let rows = run(job.job, engine).await?.iter().map(|one| rows::job(one, job.shape.no_trunc, now)).collect();
+            face.list(&job.shape, rows, rows::JOBS, "ID")?;
+            Ok(0)
+        }
+        Verb::Inspect(job) => {
+            let format = job.format.format.clone();
+            let (found, failed) = run(job.job, engine).await?;
+            inspect::inspect(&found, engine, format.as_deref(), face)?;
+            failures(face, failed)
+        }
+        Verb::Info(job) => inspect::info(&run(job.job, engine).await?, job.format.format.as_deref(), face),
+        Verb::Version(job) => inspect::version(job.format.format.as_deref(), face),
+        Verb::Events(job) => inspect::events(job, engine, face).await,
+        other => Err(Error::new(Kind::Unsupported, format!("{other:?} is not a verb of its own"))),
+    }
+}
+
+/// Runs a job; Ctrl-C calls it off, and it cleans up before it ends.
+pub async fn run<J: Job>(job: J, engine: &Engine) -> Result<J::Output> {
+    let handle = engine.submit(job)?;
+    let cancel = handle.canceller();
+    let mut result = Box::pin(handle.result());
+    tokio::select! {
+        done = &mut result => return done,
+        _ = tokio::signal::ctrl_c() => cancel(),
+    }
+    result.await
+}
+
+/// Prints the names of those done, then the failures; 1 if there are any.
+pub fn several(face: &mut Face, several: Several) -> Result<i32> {
+    several.done.iter().try_for_each(|name| face.say(&text::clean(name)))?;
+    face.give(json!(several.done));
+    failures(face, several.failed)
+}
+
+/// Each failure as a line of its own; the last one is the verb's.
+pub fn failures(face: &mut Face, mut failed: Vec<Error>) -> Result<i32> {
+    let Some(last) = failed.pop() else { return Ok(0) };
+    for error in failed {
+        face.note(&super::sentence(&error))?;
+    }
+    Err(last)
+}
+
+fn pruned(face: &mut Face, title: &str, pruned: Pruned) -> Result<i32> {
+    if !pruned.removed.is_empty() {
+        face.say(title)?;
+        pruned.removed.iter().try_for_each(|line| face.say(&text::clean(line)))?;
+        face.say("")?;
+    }
+    face.say(&format!("Total reclaimed space: {}", size::decimal(pruned.space_reclaimed)))?;
+    face.give(serde_json::to_value(pruned).unwrap_or_default());
+    Ok(0)
+}
+
+async fn wait(job: job::wait::Wait, engine: &Engine, face: &mut Face) -> Result<i32> {
+    let statuses = run(job, engine).await?;
+    statuses.iter().try_for_each(|status| face.say(&status.to_string()))?;
+    face.give(json!(statuses));
+    Ok(0)
+}
+
+async fn create(job: job::create::Create, engine: &Engine, face: &mut Face) -> Result<i32> {
+    let quiet = job.options.quiet;
+    let created = transfer::with_progress(job, engine, face, quiet).await?;
+    for warning in &created.warnings {
+        face.note(&format!("WARNING: {warning}"))?;
+    }
+    face.say(created.id.as_str())?;
+    face.give(serde_json::to_value(created).unwrap_or_default());
+    Ok(0)
+}
+
+async fn ps(job: Listing<job::ps::Ps>, engine: &Engine, face: &mut Face) -> Result<i32> {
+    let now = Timestamp::now();
+    let sized = job.job.size;
+    let rows: Vec<Value> = run(job.job, engine).await?.iter().map(|listed| rows::container(listed, job.shape.no_trunc, now)).collect();
+    let mut columns = rows::CONTAINERS.to_vec();
+    if sized {
+        columns.push(("SIZE", "Size"));
+    }
+    face.list(&job.shape, rows, &columns, "ID")?;
+    Ok(0)
+}
+
+async fn images(job: Listing<job::images::Images>, engine: &Engine, face: &mut Face) -> Result<i32> {
+    let now = Timestamp::now();
+    let columns = if job.job.digests { rows::IMAGES_WITH_DIGESTS } else { rows::IMAGES };
+    let images = run(job.job, engine).await?;
+    let mut rows: Vec<Value> = images.iter().flat_map(|image| rows::image(image, job.shape.no_trunc, now)).collect();
+    if job.shape.quiet {
+        rows.dedup_by(|a, b| a.get("ID") == b.get("ID"));
+    }
+    face.list(&job.shape, rows, columns, "ID")?;
+    Ok(0)
+}
+
+async fn image(verb: ImageVerb, engine: &Engine, face: &mut Face) -> Result<i32> {
+    if let ImageVerb::Prune(job) = verb {
+        let what = if job.all { "This will remove all images that no container uses." } else { "This will remove all images without a name." };
+        if !job.force && !face.confirm(what)? {
+            return Ok(1);
+        }
+        return pruned(face, "Deleted Images:", run(job, engine).await?);
+    }
+    match Option::<Verb>::from(verb) {
+        Some(verb) => Box::pin(perform(verb, engine, face)).await,
+        None => Ok(0),
+    }
+}
+
+async fn volume(verb: VolumeVerb, engine: &Engine, face: &mut Face) -> Result<i32> {
+    match verb {
+        VolumeVerb::Create(job) => {
+            let volume = run(job, engine).await?;
+            face.say(&text::clean(&volume.name))?;
+            face.give(serde_json::to_value(volume).unwrap_or_default());
+            Ok(0)
+        }
+        VolumeVerb::Ls(job) => {
+            let rows = run(job.job, engine).await?.iter().map(rows::volume).collect();
+            face.list(&job.shape, rows, rows::VOLUMES, "Name")?;
+            Ok(0)
+        }
+        VolumeVerb::Inspect(Showing { job, format }) => {
+            let volumes = run(job, engine).await?;
+            let values = volumes.iter().map(|v| serde_json::to_value(v).unwrap_or_default()).collect();
+            inspect::show(values, format.format.as_deref(), face)?;
+            Ok(0)
+        }
+        VolumeVerb::Rm(job) => several(face, run(job, engine).await?),
+        VolumeVerb::Prune(job) => {
+            let what = if job.all { "This will remove all volumes that no container holds." } else { "This will remove anonymous volumes that no container holds." };
+            if !job.force && !face.confirm(what)? {
+                return Ok(1);
+            }
+            pruned(face, "Deleted Volumes:", run(job, engine).await?)
+        }
+    }
+}
+
+async fn system(verb: SystemVerb, engine: &Engine, face: &mut Face) -> Result<i32> {
+    match verb {
+        SystemVerb::Df(Showing { job, format }) => {
+            let rows = run(job, engine).await?.iter().map(rows::space).collect();
+            let shape = super::verb::Shape { format: format.format, ..Default::default() };
+            face.list(&shape, rows, rows::SPACES, "Type")?;
+            Ok(0)
+        }
+        SystemVerb::Prune(job) => {
+            if !job.force && !face.confirm("This will remove all stopped containers and unused images, and with --volumes anonymous volumes.")? {
+                return Ok(1);
+            }
+            pruned(face, "Deleted:", run(job, engine).await?)
+        }
+        SystemVerb::Check(job) => {
+            let report = run(job, engine).await?;
+            report.mended.iter().try_for_each(|line| face.say(&text::clean(&format!("mended: {line}"))))?;
+            report.faults.iter().try_for_each(|line| face.say(&text::clean(line)))?;
+            if report.faults.is_empty() {
+                face.say("The store is consistent.")?;
+            }
+            let status = i32::from(!report.faults.is_empty());
+            face.give(serde_json::to_value(report).unwrap_or_default());
+            Ok(status)
+        }
+        SystemVerb::Info(job) => Box::pin(perform(Verb::Info(job), engine, face)).await,
+        SystemVerb::Events(job) => Box::pin(perform(Verb::Events(job), engine, face)).await,
+    }
+}

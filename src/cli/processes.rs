@@ -1,0 +1,120 @@
+//! The verbs with a process in the foreground: run, exec, start, attach, logs.
+
+use super::console::{Drive, End, drive};
+use super::face::Face;
+use super::{text, transfer, when};
+use crate::engine::{Engine, Error, Result};
+use crate::job;
+use serde_json::json;
+use std::io::{self, IsTerminal};
+
+/// A terminal inside needs one here, as docker has it, or the keys would mean nothing.
+fn check_terminal(tty: bool, interactive: bool, face: &Face) -> Result<()> {
+    if tty && interactive && !face.is_batch() && !io::stdin().is_terminal() {
+        return Err(Error::invalid("the input device is not a TTY").hint("leave out -t, or run it on a terminal"));
+    }
+    Ok(())
+}
+
+/// `run`.
+pub async fn run(job: job::run::Run, engine: &Engine, face: &mut Face) -> Result<i32> {
+    let options = &job.options;
+    let how = Drive { stdin: options.interactive, tty: options.tty, detach_keys: job.detach_keys.clone(), sig_proxy: job.sig_proxy };
+    let detach = job.detach;
+    if !detach {
+        check_terminal(options.tty, options.interactive, face)?;
+    }
+    let quiet = options.quiet;
+    let started = transfer::with_progress(job, engine, face, quiet).await?;
+    face.give(json!({ "ID": started.id, "Name": started.name }));
+    match started.console {
+        None => {
+            face.say(started.id.as_str())?;
+            Ok(0)
+        }
+        Some(console) => match drive(console, how, face).await? {
+            End::Exited(status) => Ok(status),
+            End::Detached => Ok(0),
+        },
+    }
+}
+
+/// `exec`.
+pub async fn exec(job: job::exec::Exec, engine: &Engine, face: &mut Face) -> Result<i32> {
+    let how = Drive { stdin: job.interactive, tty: job.tty, detach_keys: job.detach_keys.clone(), sig_proxy: false };
+    if !job.detach {
+        check_terminal(job.tty, job.interactive, face)?;
+    }
+    let started = engine.run(job).await?;
+    match started.console {
+        None => {
+            face.give(json!({ "ID": started.id }));
+            Ok(0)
+        }
+        Some(console) => match drive(console, how, face).await? {
+            End::Exited(status) => Ok(status),
+            End::Detached => Ok(0),
+        },
+    }
+}
+
+/// `start`.
+pub async fn start(job: job::start::Start, engine: &Engine, face: &mut Face) -> Result<i32> {
+    let (interactive, detach_keys) = (job.interactive, job.detach_keys.clone());
+    let outcome = engine.run(job).await?;
+    match outcome.console {
+        Some((container, console)) => {
+            let how = Drive { stdin: interactive && container.config.open_stdin, tty: container.config.tty, detach_keys, sig_proxy: true };
+            match drive(console, how, face).await? {
+                End::Exited(status) => Ok(status),
+                End::Detached => Ok(0),
+            }
+        }
+        None => super::perform::several(face, outcome.several),
+    }
+}
+
+/// `attach`.
+pub async fn attach(job: job::attach::Attach, engine: &Engine, face: &mut Face) -> Result<i32> {
+    let (no_stdin, detach_keys, sig_proxy) = (job.no_stdin, job.detach_keys.clone(), job.sig_proxy);
+    let (container, console) = engine.run(job).await?;
+    let how = Drive { stdin: container.config.open_stdin && !no_stdin, tty: container.config.tty, detach_keys, sig_proxy };
+    check_terminal(how.tty, how.stdin, face)?;
+    match drive(console, how, face).await? {
+        End::Exited(status) => Ok(status),
+        End::Detached => {
+            face.note("read escape sequence")?;
+            Ok(0)
+        }
+    }
+}
+
+/// `logs`.
+pub async fn logs(mut job: job::logs::Logs, engine: &Engine, face: &mut Face) -> Result<i32> {
+    let now = jiff::Timestamp::now();
+    let moment = |text: Option<&String>| text.map(|text| when::moment(text, now)).transpose().map_err(Error::invalid);
+    let nanos = |t: jiff::Timestamp| t.as_nanosecond() as i64;
+    job.span = (moment(job.since.as_ref())?.map(nanos), moment(job.until.as_ref())?.map(nanos));
+    let (timestamps, follow, span) = (job.timestamps, job.follow, job.span);
+    let mut lines = engine.run(job).await?.lines(engine, follow, span);
+    // A terminal gets nothing raw, but for a container that has one of its own: that is what it drew.
+    let guarded = io::stdout().is_terminal() && !lines.tty;
+    loop {
+        let line = tokio::select! {
+            line = lines.next() => line?,
+            _ = tokio::signal::ctrl_c() => return Ok(130),
+        };
+        let Some(line) = line else { return Ok(0) };
+        let mut bytes = Vec::with_capacity(line.log.len() + 32);
+        if timestamps {
+            bytes.extend_from_slice(text::clean(&line.time).as_bytes());
+            bytes.push(b' ');
+        }
+        if guarded {
+            bytes.extend_from_slice(text::clean_block(&line.log).as_bytes());
+        } else {
+            bytes.extend_from_slice(line.log.as_bytes());
+        }
+        face.raw(&line.stream, &bytes)?;
+    }
+}

@@ -1,0 +1,144 @@
+//! Things as rows: the columns and words that users of docker know.
+
+use super::{size, text, when};
+use crate::container::{Container, Status};
+use crate::engine::images::{Image, Step};
+use crate::engine::volumes::Volume;
+use crate::job::jobs;
+use crate::job::ps::Listed;
+use crate::job::system::Space;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// The columns of `ps`.
+pub const CONTAINERS: &[(&str, &str)] =
+    &[("CONTAINER ID", "ID"), ("IMAGE", "Image"), ("COMMAND", "Command"), ("CREATED", "CreatedSince"), ("STATUS", "Status"), ("PORTS", "Ports"), ("NAMES", "Names")];
+/// The columns of `images`.
+pub const IMAGES: &[(&str, &str)] = &[("REPOSITORY", "Repository"), ("TAG", "Tag"), ("IMAGE ID", "ID"), ("CREATED", "CreatedSince"), ("SIZE", "Size")];
+/// The columns of `images --digests`.
+pub const IMAGES_WITH_DIGESTS: &[(&str, &str)] =
+    &[("REPOSITORY", "Repository"), ("TAG", "Tag"), ("DIGEST", "Digest"), ("IMAGE ID", "ID"), ("CREATED", "CreatedSince"), ("SIZE", "Size")];
+/// The columns of `history`.
+pub const STEPS: &[(&str, &str)] = &[("IMAGE", "ID"), ("CREATED", "CreatedSince"), ("CREATED BY", "CreatedBy"), ("SIZE", "Size"), ("COMMENT", "Comment")];
+/// The columns of `volume ls`.
+pub const VOLUMES: &[(&str, &str)] = &[("DRIVER", "Driver"), ("VOLUME NAME", "Name")];
+/// The columns of `jobs`.
+pub const JOBS: &[(&str, &str)] = &[("JOB ID", "ID"), ("COMMAND", "Command"), ("STATE", "State"), ("STARTED", "StartedSince"), ("TOOK", "Took"), ("ERROR", "Error")];
+/// The columns of `system df`.
+pub const SPACES: &[(&str, &str)] = &[("TYPE", "Type"), ("TOTAL", "TotalCount"), ("ACTIVE", "Active"), ("SIZE", "Size"), ("RECLAIMABLE", "Reclaimable")];
+
+/// Text cut to `columns` unless everything is wanted.
+fn cut(words: &str, columns: usize, whole: bool) -> String {
+    if whole { words.to_owned() } else { text::truncate(words, columns).into_owned() }
+}
+
+/// `Up 3 minutes`, `Exited (0) 2 hours ago`, `Created` …
+pub fn status(container: &Container, now: Timestamp) -> String {
+    match container.state.status {
+        Status::Removing => "Removal In Progress".to_owned(),
+        _ => when::status(&container.state, now),
+    }
+}
+
+/// A row of `ps`.
+pub fn container(listed: &Listed, whole: bool, now: Timestamp) -> Value {
+    let c = &listed.container;
+    let command = c.command().join(" ");
+    let mounts: Vec<&str> = c.host_config.mounts.iter().map(|m| m.name.as_deref().unwrap_or(&m.source)).filter(|m| !m.is_empty()).collect();
+    let labels: Vec<String> = c.config.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let size = match (listed.size, listed.image_size) {
+        (Some(own), Some(image)) => format!("{} (virtual {})", size::decimal(own), size::decimal(own + image)),
+        _ => "0B".to_owned(),
+    };
+    json!({
+        "ID": if whole { c.id.as_str() } else { c.id.short() },
+        "Image": c.image,
+        "Command": format!("\"{}\"", cut(&command, 20, whole)),
+        "CreatedSince": when::ago(c.created, now),
+        "CreatedAt": c.created.to_string(),
+        "RunningFor": when::ago(c.created, now),
+        "Status": status(c, now),
+        "State": c.state.status.as_str(),
+        "Ports": "",
+        "Names": c.name,
+        "Labels": labels.join(","),
+        "Mounts": mounts.join(","),
+        "LocalVolumes": c.host_config.mounts.iter().filter(|m| m.name.is_some()).count().to_string(),
+        "Networks": c.host_config.network_mode.as_str(),
+        "Size": size,
+    })
+}
+
+/// The rows of an image: one for each of its names, or one without.
+pub fn image(image: &Image, whole: bool, now: Timestamp) -> Vec<Value> {
+    let row = |repository: &str, tag: &str, digest: &str| {
+        json!({
+            "Repository": repository,
+            "Tag": tag,
+            "Digest": digest,
+            "ID": if whole { image.id.as_str() } else { image.id.short() },
+            "CreatedSince": image.created.map_or_else(|| "N/A".to_owned(), |created| when::ago(created, now)),
+            "CreatedAt": image.created.map(|created| created.to_string()).unwrap_or_default(),
+            "Size": size::decimal(image.size),
+        })
+    };
+    let digest_of = |repository: &str| image.digests.iter().find_map(|d| d.strip_prefix(repository)?.strip_prefix('@')).unwrap_or("<none>");
+    let split = |name: &str| match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository.to_owned(), tag.to_owned()),
+        _ => (name.to_owned(), "<none>".to_owned()),
+    };
+    if !image.tags.is_empty() {
+        return image.tags.iter().map(|name| split(name)).map(|(repository, tag)| row(&repository, &tag, digest_of(&repository))).collect();
+    }
+    match image.digests.first().and_then(|digest| digest.split_once('@')) {
+        Some((repository, digest)) => vec![row(repository, "<none>", digest)],
+        None => vec![row("<none>", "<none>", "<none>")],
+    }
+}
+
+/// A row of `history`.
+pub fn step(step: &Step, whole: bool, now: Timestamp) -> Value {
+    json!({
+        "ID": step.image.as_ref().map_or("<missing>", |id| if whole { id.as_str() } else { id.short() }),
+        "CreatedSince": step.created.map_or_else(|| "N/A".to_owned(), |created| when::ago(created, now)),
+        "CreatedAt": step.created.map(|created| created.to_string()).unwrap_or_default(),
+        "CreatedBy": cut(&step.created_by, 45, whole),
+        "Size": size::decimal(step.size),
+        "Comment": step.comment,
+    })
+}
+
+/// A row of `volume ls`.
+pub fn volume(volume: &Volume) -> Value {
+    let labels: Vec<String> = volume.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    json!({ "Driver": volume.driver, "Name": volume.name, "Mountpoint": volume.mountpoint, "Labels": labels.join(","), "Scope": volume.scope, "Links": volume.users.to_string() })
+}
+
+/// A row of `jobs`.
+pub fn job(job: &jobs::Listed, whole: bool, now: Timestamp) -> Value {
+    let took = job.finished.unwrap_or(now).duration_since(job.started);
+    json!({
+        "ID": job.id.to_string(),
+        "Verb": job.verb,
+        "Command": cut(&job.command, 40, whole),
+        "State": job.state,
+        "StartedSince": when::ago(job.started, now),
+        "Started": job.started.to_string(),
+        "Finished": job.finished.map(|t| t.to_string()).unwrap_or_default(),
+        "Took": format!("{:.3}s", took.as_secs_f64().max(0.0)),
+        "Error": cut(&job.error, 60, whole),
+        "PID": job.pid.to_string(),
+    })
+}
+
+/// A row of `system df`.
+pub fn space(space: &Space) -> Value {
+    let percent = (space.reclaimable * 100).checked_div(space.size).unwrap_or(0);
+    json!({
+        "Type": space.kind,
+        "TotalCount": space.total_count.to_string(),
+        "Active": space.active.to_string(),
+        "Size": size::decimal(space.size),
+        "Reclaimable": format!("{} ({percent}%)", size::decimal(space.reclaimable)),
+    })
+}

@@ -1,0 +1,83 @@
+//! After a crash: containers whose monitor is gone are ended and recorded, what was half-made is swept.
+
+use super::containers::from_row;
+use super::{Engine, Result, lock};
+use crate::container::{Container, Status};
+use crate::execdriver;
+
+/// The status of a container that was lost: its monitor was killed, or the machine went down.
+pub const LOST: i32 = 255;
+
+impl Engine {
+    /// Done at every start of an engine; cheap when there is nothing to do.
+    pub fn recover(&self) -> Result<()> {
+        let marks = lock::cut_short(&self.place().operations());
+        if !marks.is_empty() {
+            self.sweep()?;
+            for mark in marks {
+                // Another engine may have swept meanwhile.
+                let _ = std::fs::remove_file(mark);
+            }
+        }
+        for row in self.db().containers_in(&["removing"])? {
+            let container = from_row(&row)?;
+            // Someone may be removing it just now: their lock says so.
+            if let Some(_held) = lock::try_exclusive(&self.place().lock(&container.id))? {
+                self.finish_removal(&container, false)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The container as it really is: one that the store takes for alive while its monitor is gone is ended here.
+    pub fn settled(&self, container: Container) -> Result<Container> {
+        if !container.state.status.is_alive() || lock::is_held(&self.place().monitor_lock(&container.id)) {
+            return Ok(container);
+        }
+        // Its monitor may just have written the end: the lock decides, then the row is read again.
+        let Some(held) = lock::try_exclusive(&self.place().monitor_lock(&container.id))? else { return Ok(container) };
+        let mut container = match self.db().container(container.id.as_str())? {
+            Some(row) => from_row(&row)?,
+            None => return Ok(container),
+        };
+        if container.state.status.is_alive() {
+            self.bury(&mut container)?;
+        }
+        drop(held);
+        Ok(container)
+    }
+
+    /// Ends what is left of a container whose monitor was lost, and records it.
+    fn bury(&self, container: &mut Container) -> Result<()> {
+        let from = container.state.status;
+        let mut errors = Vec::new();
+        match exec_driver(container, self.place()) {
+            Ok(driver) => errors.extend(driver.destroy(&container.id)),
+            Err(error) => errors.push(error),
+        }
+        let state = &mut container.state;
+        state.status = Status::Exited;
+        state.exit_code = LOST;
+        state.pid = 0;
+        state.monitor_pid = 0;
+        state.finished_at = Some(jiff::Timestamp::now());
+        state.error = "its monitor was lost (killed, or the machine went down); what was left of it has been ended".to_owned();
+        for error in errors {
+            state.error.push_str("; ");
+            state.error.push_str(&error.to_string());
+        }
+        self.write_state(container, from)?;
+        self.tell(container, "die", &[("exitCode", LOST.to_string())]);
+        if container.host_config.auto_remove {
+            self.finish_removal(container, true)?;
+        }
+        Ok(())
+    }
+}
+
+/// The execdriver of a container.
+pub fn exec_driver(container: &Container, place: &crate::container::Place) -> std::io::Result<Box<dyn execdriver::ExecDriver>> {
+    let parent = if container.host_config.cgroup_parent.is_empty() { "/kapal" } else { &container.host_config.cgroup_parent };
+    let (_, open) = execdriver::DRIVERS[0];
+    open(parent, &place.run_root)
+}

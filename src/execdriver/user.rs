@@ -1,0 +1,116 @@
+//! A user by name or number, looked up in the container's own passwd and group files.
+
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use std::io::Read;
+use std::os::fd::BorrowedFd;
+
+/// A user as the kernel knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct User {
+    /// User.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Further groups.
+    pub groups: Vec<u32>,
+    /// Home folder; `/` for a number without an entry.
+    pub home: String,
+}
+
+/// The most of a passwd or group file that is read.
+const MOST: u64 = 4 << 20;
+
+/// A file of the container, resolved beneath its root by the kernel; empty if it is not there.
+fn read(root: BorrowedFd<'_>, path: &str) -> Result<String, String> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let opened = rustix::fs::openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS);
+    let file = match opened {
+        Ok(fd) => std::fs::File::from(fd),
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(String::new()),
+        Err(error) => return Err(format!("cannot read /{path} of the container: {error}")),
+    };
+    if !file.metadata().is_ok_and(|meta| meta.is_file()) {
+        return Ok(String::new());
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot read /{path} of the container: {error}"))?;
+    if bytes.len() as u64 > MOST {
+        return Err(format!("/{path} of the container is larger than {MOST} bytes"));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Resolves `user[:group]`; an empty text is root. `more` are groups asked for beside.
+///
+/// # Errors
+/// A sentence that names the user or group that the container does not know.
+pub fn resolve(root: BorrowedFd<'_>, text: &str, more: &[String]) -> Result<User, String> {
+    let passwd = read(root, "etc/passwd")?;
+    let group = read(root, "etc/group")?;
+    lookup(&passwd, &group, text, more)
+}
+
+fn lookup(passwd: &str, group: &str, text: &str, more: &[String]) -> Result<User, String> {
+    let (name, group_name) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+    let name = if name.is_empty() { "0" } else { name };
+    let number: Option<u32> = name.parse().ok();
+    let entry = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| {
+        let by_number = number.is_some() && fields.get(2).and_then(|uid| uid.parse().ok()) == number;
+        fields.len() >= 6 && (fields[0] == name || by_number)
+    });
+    let mut user = match (&entry, number) {
+        (Some(fields), _) => {
+            let home = if fields[5].is_empty() { "/" } else { fields[5] };
+            let id = |at: usize| fields[at].parse().map_err(|_| format!("the entry of user {name} in the container's passwd file is damaged"));
+            User { uid: id(2)?, gid: id(3)?, groups: Vec::new(), home: home.to_owned() }
+        }
+        (None, Some(uid)) => User { uid, gid: 0, groups: Vec::new(), home: if uid == 0 { "/root" } else { "/" }.to_owned() },
+        (None, None) => return Err(format!("unable to find user {name}: no matching entries in passwd file")),
+    };
+    match group_name.filter(|group| !group.is_empty()) {
+        Some(wanted) => user.gid = group_id(group, wanted)?,
+        // Further groups come with the user, unless the user asked for one group alone.
+        None => {
+            let login = entry.as_ref().map_or(name, |fields| fields[0]);
+            let member = |line: &&str| line.rsplit(':').next().is_some_and(|members| members.split(',').any(|member| member == login));
+            user.groups = group.lines().filter(member).filter_map(|line| line.split(':').nth(2)?.parse().ok()).filter(|gid| *gid != user.gid).take(1024).collect();
+        }
+    }
+    for wanted in more {
+        let gid = group_id(group, wanted)?;
+        if !user.groups.contains(&gid) {
+            user.groups.push(gid);
+        }
+    }
+    Ok(user)
+}
+
+fn group_id(group: &str, wanted: &str) -> Result<u32, String> {
+    let by_name = group.lines().find(|line| line.split(':').next() == Some(wanted)).and_then(|line| line.split(':').nth(2)?.parse().ok());
+    by_name.or_else(|| wanted.parse().ok()).ok_or_else(|| format!("unable to find group {wanted}: no matching entries in group file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001:App:/home/app:/bin/sh\nbad:x:y:z::/:\n";
+    const GROUP: &str = "root:x:0:\napp:x:1001:\nwheel:x:10:root,app\naudio:x:29:app\n";
+
+    fn of(text: &str) -> Result<User, String> {
+        lookup(PASSWD, GROUP, text, &[])
+    }
+
+    #[test]
+    fn names_and_numbers() {
+        assert_eq!(of("").unwrap(), User { uid: 0, gid: 0, groups: vec![10], home: "/root".into() });
+        assert_eq!(of("app").unwrap(), User { uid: 1000, gid: 1001, groups: vec![10, 29], home: "/home/app".into() });
+        assert_eq!(of("1000").unwrap(), of("app").unwrap());
+        assert_eq!(of("app:wheel").unwrap(), User { uid: 1000, gid: 10, groups: vec![], home: "/home/app".into() });
+        assert_eq!(of("4000:4001").unwrap(), User { uid: 4000, gid: 4001, groups: vec![], home: "/".into() });
+        assert!(of("nobody").is_err_and(|e| e.contains("unable to find user nobody")));
+        assert!(of("app:nogroup").is_err());
+        assert!(of("bad").is_err());
+        assert_eq!(lookup(PASSWD, GROUP, "app:app", &["audio".into(), "77".into()]).unwrap().groups, [29, 77]);
+    }
+}

@@ -1,0 +1,27 @@
+//! `port`: published ports of a container.
+
+use crate::engine::{Job, JobContext, Result};
+use clap::Args;
+
+/// List the published ports of a container
+#[derive(Args, Clone, Debug)]
+pub struct Port {
+    /// Container
+    pub container: String,
+}
+
+impl Job for Port {
+    type Output = Vec<String>;
+    const VERB: &'static str = "port";
+    const KEPT: bool = false;
+
+    fn title(&self) -> String {
+        format!("port {}", self.container)
+    }
+
+    /// A container on no network or on the machine's own publishes none, and other networks are not in this version.
+    async fn run(self, context: JobContext) -> Result<Vec<String>> {
+        context.engine.container(&self.container)?;
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,123 @@
+//! `ps`: containers.
+
+use crate::container::{Container, Status};
+use crate::engine::{Error, Job, JobContext, Result};
+use clap::Args;
+
+/// List containers
+#[derive(Args, Clone, Debug, Default)]
+pub struct Ps {
+    /// All, not the running ones alone
+    #[arg(short, long)]
+    pub all: bool,
+    /// The last N made, running or not
+    #[arg(short = 'n', long, value_name = "N")]
+    pub last: Option<usize>,
+    /// The last one made, running or not
+    #[arg(short, long)]
+    pub latest: bool,
+    /// With sizes
+    #[arg(short, long)]
+    pub size: bool,
+    /// Filter: id, name, label, status, ancestor, exited, volume, before, since (repeatable)
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    pub filter: Vec<String>,
+}
+
+/// A container in the list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The container.
+    pub container: Container,
+    /// Bytes in its writable layer, if asked for.
+    pub size: Option<u64>,
+    /// Bytes in its image, if asked for.
+    pub image_size: Option<u64>,
+}
+
+impl Job for Ps {
+    type Output = Vec<Listed>;
+    const VERB: &'static str = "ps";
+    const KEPT: bool = false;
+
+    fn title(&self) -> String {
+        "ps".to_owned()
+    }
+
+    async fn run(self, context: JobContext) -> Result<Vec<Listed>> {
+        context.blocking(move |context| list(&self, context)).await
+    }
+}
+
+fn list(ps: &Ps, context: &JobContext) -> Result<Vec<Listed>> {
+    let engine = &context.engine;
+    let filters = filters(&ps.filter)?;
+    let mut containers = engine.containers()?;
+    let mut wanted = Vec::with_capacity(filters.len());
+    for (key, value) in filters {
+        wanted.push(match key {
+            "before" | "since" => (key, engine.container(value)?.created.to_string()),
+            "ancestor" => (key, engine.image(value).map_or_else(|_| value.to_owned(), |image| image.id.to_string())),
+            _ => (key, value.to_owned()),
+        });
+    }
+    let by_status = wanted.iter().any(|(key, _)| matches!(*key, "status" | "exited"));
+    let last = if ps.latest { Some(1) } else { ps.last };
+    containers.retain(|container| {
+        let shown = ps.all || last.is_some() || by_status || matches!(container.state.status, Status::Running | Status::Paused | Status::Restarting);
+        shown && keys(&wanted).iter().all(|key| wanted.iter().filter(|(k, _)| k == key).any(|(k, v)| matches(container, k, v)))
+    });
+    containers.truncate(last.unwrap_or(usize::MAX));
+    containers
+        .into_iter()
+        .map(|container| {
+            let (size, image_size) = if ps.size { (Some(engine.container_size(&container)?), Some(engine.image_size(&container)?)) } else { (None, None) };
+            Ok(Listed { container, size, image_size })
+        })
+        .collect()
+}
+
+/// Labels must all match, of any other key one value is enough; so each label counts as a key of its own.
+fn keys(wanted: &[(&str, String)]) -> Vec<String> {
+    let mut keys: Vec<String> = wanted.iter().map(|(key, _)| (*key).to_owned()).collect();
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
+fn filters(texts: &[String]) -> Result<Vec<(&str, &str)>> {
+    const KNOWN: [&str; 10] = ["id", "name", "label", "status", "ancestor", "exited", "volume", "before", "since", "network"];
+    texts
+        .iter()
+        .map(|text| match text.split_once('=') {
+            Some((key, value)) if KNOWN.contains(&key) => {
+                let states = ["created", "running", "paused", "restarting", "exited", "removing", "dead"];
+                if key == "status" && !states.contains(&value) {
+                    return Err(Error::invalid(format!("invalid filter {text:?}: expected status={}", states.join("|"))));
+                }
+                Ok((key, value))
+            }
+            Some((key, _)) => Err(Error::invalid(format!("invalid filter key {key:?}: expected one of {}", KNOWN.join(", ")))),
+            None => Err(Error::invalid(format!("invalid filter {text:?}: expected KEY=VALUE"))),
+        })
+        .collect()
+}
+
+fn matches(container: &Container, key: &str, value: &str) -> bool {
+    match key {
+        "id" => container.id.as_str().starts_with(value),
+        "name" => container.name.contains(value.trim_start_matches('/')),
+        "label" => match value.split_once('=') {
+            Some((name, value)) => container.config.labels.get(name).is_some_and(|found| found == value),
+            None => container.config.labels.contains_key(value),
+        },
+        "status" => container.state.status.as_str() == value,
+        "exited" => container.state.status == Status::Exited && value.parse() == Ok(container.state.exit_code),
+        "ancestor" => container.image == value || container.image_id.as_ref().is_some_and(|id| id.as_str() == value),
+        "volume" => container.host_config.mounts.iter().any(|mount| mount.name.as_deref() == Some(value) || mount.destination == value || mount.source == value),
+        "network" => container.host_config.network_mode.as_str() == value,
+        "before" => container.created.to_string().as_str() < value,
+        "since" => container.created.to_string().as_str() > value,
+        _ => false,
+    }
+}

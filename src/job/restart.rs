@@ -1,0 +1,49 @@
+//! `restart`: containers stopped, then started.
+
+use super::rm::Several;
+use super::values;
+use crate::engine::{Job, JobContext, Result};
+use clap::Args;
+
+/// Restart containers
+#[derive(Args, Clone, Debug)]
+pub struct Restart {
+    /// Seconds to wait before SIGKILL (10, or as the container says)
+    #[arg(short, long, visible_alias = "timeout", value_name = "SECONDS")]
+    pub time: Option<u64>,
+    /// Signal in place of the container's own
+    #[arg(short, long, value_name = "SIGNAL")]
+    pub signal: Option<String>,
+    /// Containers
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub containers: Vec<String>,
+}
+
+impl Job for Restart {
+    type Output = Several;
+    const VERB: &'static str = "restart";
+
+    fn title(&self) -> String {
+        format!("restart {}", self.containers.join(" "))
+    }
+
+    async fn run(self, context: JobContext) -> Result<Several> {
+        let signal = self.signal.as_deref().map(values::signal).transpose()?;
+        let mut several = Several::default();
+        for name in &self.containers {
+            several.add(name, one(name, signal, self.time, &context).await);
+        }
+        Ok(several)
+    }
+}
+
+async fn one(name: &str, signal: Option<i32>, time: Option<u64>, context: &JobContext) -> Result<()> {
+    let container = context.engine.container(name)?;
+    if container.state.status.is_alive() {
+        context.engine.stop(&container, signal, time).await?;
+    }
+    context.engine.start(&container.id, None).await?;
+    let container = context.engine.container_by_id(&container.id)?;
+    context.engine.tell(&container, "restart", &[]);
+    Ok(())
+}

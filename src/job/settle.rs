@@ -1,0 +1,327 @@
+//! From options and an image's configuration to what a container is: pure but for reading env files.
+
+use super::options::ContainerOptions;
+use super::{mounts, values};
+use crate::container::config::set_env;
+use crate::container::{Config, HostConfig, LogConfig, Mount, MountKind, NetworkMode, Resources, RestartPolicy};
+use crate::engine::{Error, Kind, Result};
+
+/// The options' words: the image, then the command.
+pub fn image_and_command(options: &ContainerOptions) -> Result<(&str, &[String])> {
+    match options.words.split_first() {
+        Some((image, _)) if image.starts_with('-') => Err(Error::invalid(format!("unknown option {image}")).hint("`kapal run --help` lists the options")),
+        Some((image, _)) if image.is_empty() => Err(Error::invalid("the image's name is empty")),
+        Some((image, command)) => Ok((image, command)),
+        None => Err(Error::invalid("an image is needed").hint("`kapal images` lists those at hand")),
+    }
+}
+
+/// The configuration of the container: the image's, with the options laid over it.
+pub fn config(options: &ContainerOptions, image: Config) -> Result<Config> {
+    let (_, command) = image_and_command(options)?;
+    let mut config = image;
+    for entry in environment(options)? {
+        set_env(&mut config.env, &entry);
+    }
+    for label in labels(options)? {
+        let (name, value) = label.split_once('=').unwrap_or((&label, ""));
+        if name.is_empty() {
+            return Err(Error::invalid(format!("invalid label {label:?}: expected NAME[=VALUE]")));
+        }
+        config.labels.insert(name.to_owned(), value.to_owned());
+    }
+    if let Some(entrypoint) = &options.entrypoint {
+        config.entrypoint = if entrypoint.is_empty() { Vec::new() } else { vec![entrypoint.clone()] };
+        // The image's arguments belonged to the image's entry point.
+        config.cmd = Vec::new();
+    }
+    if !command.is_empty() {
+        config.cmd = command.to_vec();
+    }
+    if config.entrypoint.is_empty() && config.cmd.is_empty() {
+        return Err(Error::invalid("no command specified, and the image names none").hint("give a command after the image"));
+    }
+    if let Some(workdir) = &options.workdir {
+        if !workdir.starts_with('/') {
+            return Err(Error::invalid(format!("the working folder {workdir:?} is not an absolute path")));
+        }
+        config.working_dir.clone_from(workdir);
+    }
+    let overlay = |target: &mut String, value: &Option<String>| {
+        if let Some(value) = value {
+            target.clone_from(value);
+        }
+    };
+    overlay(&mut config.user, &options.user);
+    overlay(&mut config.hostname, &options.hostname);
+    overlay(&mut config.domainname, &options.domainname);
+    if config.hostname.len() > 64 || config.hostname.bytes().any(|b| !(b.is_ascii_alphanumeric() || b"-._".contains(&b))) {
+        return Err(Error::invalid(format!("invalid host name {:?}: expected letters, digits, - and ., at most 64", crate::engine::containers::shown(&config.hostname))));
+    }
+    for port in &options.expose {
+        config.exposed_ports.insert(if port.contains('/') { port.clone() } else { format!("{port}/tcp") });
+    }
+    config.tty = options.tty;
+    config.open_stdin = options.interactive;
+    config.stdin_once = options.interactive;
+    if let Some(signal) = &options.stop_signal {
+        values::signal(signal)?;
+        config.stop_signal = Some(signal.clone());
+    }
+    config.stop_timeout = options.stop_timeout.or(config.stop_timeout);
+    Ok(config)
+}
+
+fn environment(options: &ContainerOptions) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for file in &options.env_file {
+        lines.extend(values::file_lines("--env-file", file)?);
+    }
+    lines.extend(options.env.iter().cloned());
+    let mut entries = Vec::new();
+    for line in lines {
+        if line.starts_with('=') || line.is_empty() || line.contains('\0') {
+            return Err(Error::invalid(format!("invalid environment variable {line:?}: expected NAME[=VALUE]")));
+        }
+        if line.contains('=') {
+            entries.push(line);
+        } else if let Ok(value) = std::env::var(&line) {
+            entries.push(format!("{line}={value}"));
+        }
+    }
+    Ok(entries)
+}
+
+fn labels(options: &ContainerOptions) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for file in &options.label_file {
+        lines.extend(values::file_lines("--label-file", file)?);
+    }
+    lines.extend(options.label.iter().cloned());
+    Ok(lines)
+}
+
+/// How this machine is to hold it. Volumes of other containers and of the image are not in it yet.
+pub fn host_config(options: &ContainerOptions) -> Result<HostConfig> {
+    let restart_policy = RestartPolicy::parse(options.restart.as_deref().unwrap_or("no")).map_err(Error::invalid)?;
+    if options.rm && restart_policy != RestartPolicy::No {
+        return Err(Error::conflict("--rm and --restart exclude each other: a removed container is not started again"));
+    }
+    let mut host = HostConfig {
+        mounts: all_mounts(options)?,
+        network_mode: network(options.network.as_deref())?,
+        restart_policy,
+        auto_remove: options.rm,
+        readonly_rootfs: options.read_only,
+        cap_add: options.cap_add.iter().map(|c| values::capability(c)).collect::<Result<_>>()?,
+        cap_drop: options.cap_drop.iter().map(|c| values::capability(c)).collect::<Result<_>>()?,
+        privileged: options.privileged,
+        new_privileges: true,
+        init: options.init,
+        resources: resources(options)?,
+        shm_size: options.shm_size.as_deref().map(|size| values::bytes("--shm-size", size)).transpose()?,
+        dns: options.dns.clone(),
+        dns_search: options.dns_search.clone(),
+        dns_options: options.dns_option.clone(),
+        group_add: options.group_add.clone(),
+        oom_score_adj: options.oom_score_adj,
+        log: log(options)?,
+        cgroup_parent: options.cgroup_parent.clone().unwrap_or_default(),
+        host_pid: shared_namespace("--pid", options.pid.as_deref())?,
+        host_ipc: shared_namespace("--ipc", options.ipc.as_deref())?,
+        host_uts: shared_namespace("--uts", options.uts.as_deref())?,
+        ..HostConfig::default()
+    };
+    if host.oom_score_adj.is_some_and(|shift| !(-1000..=1000).contains(&shift)) {
+        return Err(Error::invalid("--oom-score-adj: expected a number from -1000 to 1000"));
+    }
+    if !host.cgroup_parent.is_empty() && (!host.cgroup_parent.starts_with('/') || host.cgroup_parent.split('/').any(|part| part == "..")) {
+        return Err(Error::invalid(format!("--cgroup-parent {:?}: expected an absolute path without \"..\"", host.cgroup_parent)));
+    }
+    security(options, &mut host)?;
+    named_lists(options, &mut host)?;
+    Ok(host)
+}
+
+fn all_mounts(options: &ContainerOptions) -> Result<Vec<Mount>> {
+    let mut found: Vec<Mount> = Vec::new();
+    let volumes = options.volume.iter().map(|text| mounts::volume(text));
+    let spelled = options.mount.iter().map(|text| mounts::spelled(text));
+    let memory = options.tmpfs.iter().map(|text| mounts::tmpfs(text));
+    for mount in volumes.chain(spelled).chain(memory) {
+        let mount = mount?;
+        if found.iter().any(|other| other.destination == mount.destination) {
+            return Err(Error::invalid(format!("duplicate mount point: {}", mount.destination)));
+        }
+        found.push(mount);
+    }
+    Ok(found)
+}
+
+fn network(mode: Option<&str>) -> Result<NetworkMode> {
+    match mode {
+        None | Some("none") => Ok(NetworkMode::None),
+        Some("host") => Ok(NetworkMode::Host),
+        Some(other) => Err(Error::new(Kind::Unsupported, format!("network {other:?} is not in this version: choose none or host"))),
+    }
+}
+
+fn shared_namespace(option: &str, value: Option<&str>) -> Result<bool> {
+    match value {
+        None | Some("" | "private") => Ok(false),
+        Some("host") => Ok(true),
+        Some(other) => Err(Error::new(Kind::Unsupported, format!("{option} {other:?} is not in this version: choose host"))),
+    }
+}
+
+fn resources(options: &ContainerOptions) -> Result<Resources> {
+    let size = |option: &str, text: &Option<String>| text.as_deref().map(|text| values::bytes(option, text)).transpose();
+    let memory = size("-m", &options.memory)?.filter(|bytes| *bytes > 0);
+    let memory_swap = match options.memory_swap.as_deref() {
+        Some("-1") => Some(u64::MAX),
+        Some(text) => Some(values::bytes("--memory-swap", text)?),
+        None => None,
+    };
+    if memory.is_some_and(|bytes| bytes < 6 << 20) {
+        return Err(Error::invalid("the least memory a container may have is 6m"));
+    }
+    match (memory, memory_swap) {
+        (None, Some(swap)) if swap != u64::MAX => return Err(Error::invalid("--memory-swap needs --memory beside it")),
+        (Some(memory), Some(swap)) if swap < memory => return Err(Error::invalid("--memory-swap is memory and swap together: it cannot be less than --memory")),
+        _ => {}
+    }
+    if options.cpus.is_some() && (options.cpu_quota.is_some() || options.cpu_period.is_some()) {
+        return Err(Error::conflict("--cpus and --cpu-quota or --cpu-period exclude each other"));
+    }
+    if options.blkio_weight.is_some_and(|weight| !(10..=1000).contains(&weight)) {
+        return Err(Error::invalid("--blkio-weight: expected a number from 10 to 1000"));
+    }
+    if options.cpu_shares.is_some_and(|shares| shares != 0 && !(2..=262_144).contains(&shares)) {
+        return Err(Error::invalid("--cpu-shares: expected a number from 2 to 262144"));
+    }
+    if options.cpu_period.is_some_and(|period| !(1_000..=1_000_000).contains(&period)) {
+        return Err(Error::invalid("--cpu-period: expected 1000 to 1000000 microseconds"));
+    }
+    for (option, list) in [("--cpuset-cpus", &options.cpuset_cpus), ("--cpuset-mems", &options.cpuset_mems)] {
+        if let Some(list) = list.as_ref().filter(|list| list.is_empty() || !list.bytes().all(|b| b.is_ascii_digit() || b == b',' || b == b'-')) {
+            return Err(Error::invalid(format!("{option} {list:?}: expected a list such as 0-2,4")));
+        }
+    }
+    Ok(Resources {
+        memory,
+        memory_reservation: size("--memory-reservation", &options.memory_reservation)?,
+        memory_swap: memory_swap.filter(|swap| *swap > 0),
+        nano_cpus: options.cpus.as_deref().map(values::nano_cpus).transpose()?,
+        cpu_quota: options.cpu_quota.filter(|quota| *quota != 0),
+        cpu_period: options.cpu_period,
+        cpu_shares: options.cpu_shares.filter(|shares| *shares > 0),
+        cpuset_cpus: options.cpuset_cpus.clone(),
+        cpuset_mems: options.cpuset_mems.clone(),
+        pids_limit: options.pids_limit.and_then(|limit| u64::try_from(limit).ok()).filter(|limit| *limit > 0),
+        blkio_weight: options.blkio_weight,
+        oom_kill_disable: options.oom_kill_disable,
+    })
+}
+
+fn log(options: &ContainerOptions) -> Result<LogConfig> {
+    let mut log = LogConfig::default();
+    match options.log_driver.as_deref() {
+        None | Some("json-file") => {}
+        Some("none") => "none".clone_into(&mut log.driver),
+        Some(other) => return Err(Error::new(Kind::Unsupported, format!("log driver {other:?} is not in this version: choose json-file or none"))),
+    }
+    for option in &options.log_opt {
+        match values::pair("--log-opt", option)? {
+            ("max-size", "-1") => log.max_size = None,
+            ("max-size", size) => log.max_size = Some(values::bytes("--log-opt max-size", size)?.max(4096)),
+            ("max-file", count) => {
+                log.max_file = count.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or_else(|| Error::invalid("--log-opt max-file: expected a number from 1 to 1000"))?;
+            }
+            (name, _) => return Err(Error::new(Kind::Unsupported, format!("log option {name:?} is not in this version: max-size and max-file are"))),
+        }
+    }
+    Ok(log)
+}
+
+fn security(options: &ContainerOptions, host: &mut HostConfig) -> Result<()> {
+    for option in &options.security_opt {
+        match option.as_str() {
+            "no-new-privileges" | "no-new-privileges=true" | "no-new-privileges:true" => host.new_privileges = false,
+            "no-new-privileges=false" | "no-new-privileges:false" => host.new_privileges = true,
+            // This version sets up neither: asking for none of them is what happens.
+            "seccomp=unconfined" | "apparmor=unconfined" | "label=disable" | "label:disable" => {}
+            other => return Err(Error::new(Kind::Unsupported, format!("--security-opt {other} is not in this version"))),
+        }
+    }
+    Ok(())
+}
+
+fn named_lists(options: &ContainerOptions, host: &mut HostConfig) -> Result<()> {
+    for text in &options.ulimit {
+        let (name, value) = values::pair("--ulimit", text)?;
+        let wrong = || Error::invalid(format!("invalid --ulimit {text:?}: expected NAME=SOFT[:HARD]"));
+        let number = |text: &str| if text == "-1" || text == "unlimited" { Some(u64::MAX) } else { text.parse().ok() };
+        let (soft, hard) = value.split_once(':').unwrap_or((value, value));
+        let (soft, hard) = (number(soft).ok_or_else(wrong)?, number(hard).ok_or_else(wrong)?);
+        const NAMES: [&str; 16] = [
+            "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack",
+        ];
+        if !NAMES.contains(&name) || soft > hard {
+            return Err(if soft > hard { wrong() } else { Error::invalid(format!("unknown ulimit {name:?}: expected one of {}", NAMES.join(", "))) });
+        }
+        host.ulimits.insert(name.to_owned(), (soft, hard));
+    }
+    for text in &options.sysctl {
+        let (name, value) = values::pair("--sysctl", text)?;
+        host.sysctls.insert(name.to_owned(), value.to_owned());
+    }
+    for text in &options.add_host {
+        let (name, address) = text.split_once([':', '=']).ok_or_else(|| Error::invalid(format!("invalid --add-host {text:?}: expected NAME:ADDRESS")))?;
+        let address = address.trim_matches(['[', ']']);
+        if name.is_empty() || name.bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control()) || address.parse::<std::net::IpAddr>().is_err() {
+            return Err(Error::invalid(format!("invalid --add-host {text:?}: expected NAME:ADDRESS")));
+        }
+        host.extra_hosts.push(format!("{name}:{address}"));
+    }
+    for server in &host.dns {
+        server.parse::<std::net::IpAddr>().map_err(|_| Error::invalid(format!("invalid --dns {server:?}: expected an address")))?;
+    }
+    if let Some(word) = host.dns_search.iter().chain(&host.dns_options).find(|word| word.bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control())) {
+        return Err(Error::invalid(format!("invalid resolver setting {word:?}: expected one word")));
+    }
+    for text in &options.device {
+        let parts: Vec<&str> = text.split(':').collect();
+        let is_mode = |mode: &str| !mode.is_empty() && mode.bytes().all(|b| b"rwm".contains(&b));
+        let (here, inside, mode) = match parts[..] {
+            [here] => (here, here, "rwm"),
+            [here, mode] if is_mode(mode) => (here, here, mode),
+            [here, inside] => (here, inside, "rwm"),
+            [here, inside, mode] if is_mode(mode) => (here, inside, mode),
+            _ => return Err(Error::invalid(format!("invalid --device {text:?}: expected HERE[:INSIDE][:rwm]"))),
+        };
+        if !here.starts_with('/') || !inside.starts_with('/') {
+            return Err(Error::invalid(format!("invalid --device {text:?}: expected absolute paths")));
+        }
+        host.devices.push((here.to_owned(), inside.to_owned(), mode.to_owned()));
+    }
+    Ok(())
+}
+
+/// Adds the folders that the image wants on volumes, unless the user mounts something there.
+pub fn image_volumes(config: &Config, host: &mut HostConfig) {
+    for destination in &config.volumes {
+        let taken = host.mounts.iter().any(|mount| mount.destination.trim_end_matches('/') == destination.trim_end_matches('/'));
+        if !taken && destination.starts_with('/') && destination != "/" {
+            host.mounts.push(Mount {
+                kind: MountKind::Volume,
+                name: None,
+                source: String::new(),
+                destination: destination.clone(),
+                read_only: false,
+                propagation: None,
+                options: Vec::new(),
+                anonymous: true,
+            });
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! `tag`: another name for an image.
+
+use crate::engine::{Error, Job, JobContext, Result};
+use clap::Args;
+
+/// Give an image another name
+#[derive(Args, Clone, Debug)]
+pub struct Tag {
+    /// Image
+    pub source: String,
+    /// New name, as NAME[:TAG]
+    pub target: String,
+}
+
+impl Job for Tag {
+    type Output = ();
+    const VERB: &'static str = "tag";
+
+    fn title(&self) -> String {
+        format!("tag {} {}", self.source, self.target)
+    }
+
+    async fn run(self, context: JobContext) -> Result<()> {
+        context
+            .blocking(move |context| {
+                let target = crate::engine::images::reference(&self.target)?.with_default_tag();
+                if target.digest().is_some() {
+                    return Err(Error::invalid(format!("{}: a tag cannot be a digest, that is what an image has by itself", self.target)));
+                }
+                let image = context.engine.image(&self.source)?;
+                context.engine.db().set_tag(context.engine.graph()?.name(), &target.to_string(), image.id.as_str())?;
+                context.engine.tell_of("image", "tag", image.id.as_str(), &target.familiar());
+                Ok(())
+            })
+            .await
+    }
+}

@@ -1,0 +1,138 @@
+//! Values as users write them: sizes, processors, signals, `name=value` pairs, each refused with a sentence that names it.
+
+use crate::engine::{Error, Result};
+
+/// Bytes from `512`, `64m`, `1.5g` (binary: k, m, g, t; a trailing `b` or `ib` is allowed).
+pub fn bytes(option: &str, text: &str) -> Result<u64> {
+    let wrong = || Error::invalid(format!("invalid value {text:?} for {option}: expected bytes, such as 512m or 2g"));
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches("ib").trim_end_matches('b');
+    let (number, shift) = match digits.char_indices().last().ok_or_else(wrong)? {
+        (at, 'k') => (&digits[..at], 10),
+        (at, 'm') => (&digits[..at], 20),
+        (at, 'g') => (&digits[..at], 30),
+        (at, 't') => (&digits[..at], 40),
+        _ => (digits, 0),
+    };
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(1 << shift).ok_or_else(wrong);
+    }
+    let value: f64 = number.parse().map_err(|_| wrong())?;
+    let bytes = value * (1u64 << shift) as f64;
+    if bytes.is_finite() && (0.0..9.0e18).contains(&bytes) && number.bytes().all(|b| b.is_ascii_digit() || b == b'.') { Ok(bytes as u64) } else { Err(wrong()) }
+}
+
+/// Billionths of a processor from `0.5`, exactly: at most nine digits after the point.
+pub fn nano_cpus(text: &str) -> Result<u64> {
+    let wrong = || Error::invalid(format!("invalid value {text:?} for --cpus: expected a number of processors, such as 0.5 or 2"));
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    if part.len() > 9 || (whole.is_empty() && part.is_empty()) || !whole.bytes().chain(part.bytes()).all(|b| b.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| wrong())? };
+    let part: u64 = format!("{part:0<9}").parse().map_err(|_| wrong())?;
+    let nano = whole.checked_mul(1_000_000_000).and_then(|n| n.checked_add(part)).ok_or_else(wrong)?;
+    let online = std::thread::available_parallelism().map_or(u64::MAX, |n| n.get() as u64);
+    if nano == 0 {
+        return Err(wrong());
+    }
+    if nano > online.saturating_mul(1_000_000_000) {
+        return Err(Error::invalid(format!("--cpus {text} is more than this machine has: the range is 0.01 to {online}.00")));
+    }
+    Ok(nano)
+}
+
+/// A signal's number from `TERM`, `SIGTERM` or `15`.
+pub fn signal(text: &str) -> Result<i32> {
+    let upper = text.to_ascii_uppercase();
+    let number = match upper.parse::<i32>() {
+        Ok(number) => Some(number),
+        Err(_) => {
+            let name = if upper.starts_with("SIG") { upper.clone() } else { format!("SIG{upper}") };
+            match name.strip_prefix("SIGRTMIN") {
+                Some(rest) => realtime(34, rest, 1),
+                None => match name.strip_prefix("SIGRTMAX") {
+                    Some(rest) => realtime(64, rest, -1),
+                    None => name.parse::<nix::sys::signal::Signal>().ok().map(|signal| signal as i32),
+                },
+            }
+        }
+    };
+    number.filter(|number| (1..=64).contains(number)).ok_or_else(|| Error::invalid(format!("invalid signal {text:?}: expected a name such as TERM, or a number from 1 to 64")))
+}
+
+fn realtime(base: i32, rest: &str, sign: i32) -> Option<i32> {
+    if rest.is_empty() {
+        return Some(base);
+    }
+    let digits = rest.strip_prefix(if sign > 0 { '+' } else { '-' })?;
+    digits.parse::<i32>().ok().filter(|n| (0..=30).contains(n)).map(|n| base + sign * n)
+}
+
+/// `name=value` split; the name must not be empty.
+pub fn pair<'a>(option: &str, text: &'a str) -> Result<(&'a str, &'a str)> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name, value)),
+        _ => Err(Error::invalid(format!("invalid value {text:?} for {option}: expected NAME=VALUE"))),
+    }
+}
+
+/// A capability's name without `CAP_`, in upper case.
+pub fn capability(text: &str) -> Result<String> {
+    const KNOWN: [&str; 42] = [
+        "ALL", "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN",
+        "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME",
+        "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+        "CHECKPOINT_RESTORE",
+    ];
+    let upper = text.to_ascii_uppercase();
+    let name = upper.strip_prefix("CAP_").unwrap_or(&upper);
+    if KNOWN.contains(&name) { Ok(name.to_owned()) } else { Err(Error::invalid(format!("unknown capability {text:?}: expected a name such as NET_ADMIN, or ALL"))) }
+}
+
+/// A line of an environment or label file: `NAME=VALUE`, `NAME`; `None` for comments and empty lines.
+pub fn file_lines(option: &str, path: &std::path::Path) -> Result<Vec<String>> {
+    const MOST: u64 = 4 << 20;
+    let failed = |e: &std::io::Error| Error::io(format_args!("{option}: cannot read {}", path.display()), e);
+    let size = std::fs::metadata(path).map_err(|e| failed(&e))?.len();
+    if size > MOST {
+        return Err(Error::invalid(format!("{option}: {} has {size} bytes, more than the {MOST} it may have", path.display())));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| failed(&e))?;
+    let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(lines.map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, value) in [("0", 0), ("512", 512), ("64m", 64 << 20), ("1.5g", 3 << 29), ("2GiB", 2 << 30), ("10kb", 10 << 10)] {
+            assert_eq!(bytes("-m", text).unwrap(), value, "{text}");
+        }
+        for text in ["", "x", "-1", "1x", "1e3", "nan", "99999999999t", "1.2.3"] {
+            assert!(bytes("-m", text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn processors() {
+        assert_eq!(nano_cpus("0.5").unwrap(), 500_000_000);
+        assert_eq!(nano_cpus("1").unwrap(), 1_000_000_000);
+        for text in ["", ".", "0", "-1", "1e3", "0.1234567891", "100000"] {
+            assert!(nano_cpus(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn signals() {
+        for (text, number) in [("TERM", 15), ("sigkill", 9), ("9", 9), ("SIGRTMIN", 34), ("RTMIN+1", 35), ("RTMAX-1", 63)] {
+            assert_eq!(signal(text).unwrap(), number, "{text}");
+        }
+        for text in ["", "0", "65", "SIGFOO", "RTMIN-1"] {
+            assert!(signal(text).is_err(), "{text}");
+        }
+    }
+}
