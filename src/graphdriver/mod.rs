@@ -17,8 +17,15 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+mod copy;
+mod host;
+mod legacy;
+mod merge;
 pub mod overlay;
+mod place;
 pub mod vfs;
+
+pub use place::tree_size;
 
 /// How a path in a container differs from its image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

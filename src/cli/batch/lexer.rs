@@ -83,7 +83,7 @@ impl<'a> Lexer<'a> {
         BatchError { line: self.line, message: message.into(), incomplete: false }
     }
 
-    fn unfinished(&self, line: usize, message: &str) -> BatchError {
+    fn unfinished(line: usize, message: &str) -> BatchError {
         BatchError { line, message: message.to_owned(), incomplete: true }
     }
 
@@ -149,7 +149,7 @@ impl<'a> Lexer<'a> {
         let mut ahead = self.chars.clone();
         ahead.next();
         let lines_end = match (ahead.next(), ahead.next()) {
-            (None, _) => return Err(self.unfinished(self.line, "a backslash with nothing behind it")),
+            (None, _) => return Err(Self::unfinished(self.line, "a backslash with nothing behind it")),
             (Some('\n'), _) => 2,
             (Some('\r'), Some('\n')) => 3,
             _ => return Ok(false),
@@ -159,7 +159,7 @@ impl<'a> Lexer<'a> {
             self.next()?;
         }
         if self.chars.peek().is_none() {
-            return Err(self.unfinished(line, "a backslash with nothing behind it"));
+            return Err(Self::unfinished(line, "a backslash with nothing behind it"));
         }
         Ok(true)
     }
@@ -171,7 +171,7 @@ impl<'a> Lexer<'a> {
         if name.is_empty() || ahead.next() != Some('=') {
             return Ok(None);
         }
-        for _ in 0..name.chars().count() + 1 {
+        for _ in 0..=name.chars().count() {
             self.next()?;
         }
         Ok(Some(name))
@@ -227,7 +227,7 @@ impl<'a> Lexer<'a> {
             match self.next()? {
                 Some('\'') => return Ok(()),
                 Some(c) => word.text(c),
-                None => return Err(self.unfinished(line, "a ' that is never closed")),
+                None => return Err(Self::unfinished(line, "a ' that is never closed")),
             }
         }
     }
@@ -238,7 +238,7 @@ impl<'a> Lexer<'a> {
         word.exists();
         loop {
             match self.chars.peek().copied() {
-                None => return Err(self.unfinished(line, "a \" that is never closed")),
+                None => return Err(Self::unfinished(line, "a \" that is never closed")),
                 Some('"') => {
                     self.next()?;
                     return Ok(());
