@@ -7,5 +7,6 @@ pub mod execdriver;
 pub mod graphdb;
 pub mod graphdriver;
 pub mod id;
+pub mod monitor;
 #[allow(unsafe_code)]
 pub mod sys;

@@ -5,3 +5,4 @@ pub mod clone;
 pub mod fd;
 pub mod link;
 pub mod mount;
+pub mod spawn;

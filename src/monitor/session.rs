@@ -1,0 +1,478 @@
+//! The monitor's loop: one process after the other of a container, their output, their clients, their end.
+//!
+//! ```text
+//!  start ──► running ──── exit ───► policy? ── no ──► record, tell clients, tear down, end
+//!    ▲                                 │ yes
+//!    └────── back-off over ◄── waiting ┘ (stop ends the waiting)
+//! ```
+
+use super::client::Client;
+use super::console::Console;
+use super::log::{Log, Stream};
+use super::protocol::{Frame, Request};
+use super::start::{self, Ready};
+use super::{Outcome, Record, Task};
+use crate::container::restart;
+use crate::execdriver::ExecDriver;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// Clients at once.
+const CLIENTS: usize = 256;
+/// How long clients may take to fetch what waits for them when everything has ended.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// A run of this length makes the policy forget the ones before.
+const LONG_RUN: Duration = Duration::from_secs(10);
+
+struct Session<'a> {
+    task: &'a Task,
+    record: &'a mut dyn Record,
+    driver: Box<dyn ExecDriver>,
+    console: Console,
+    log: Option<Log>,
+    clients: Vec<Client>,
+    listener: OwnedFd,
+    signals: SignalFd,
+    pidfd: Option<OwnedFd>,
+    paused: bool,
+    stopped_by_user: bool,
+    kill_at: Option<Instant>,
+    buffer: Vec<u8>,
+}
+
+/// Does a task from its start to its end.
+pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option<OwnedFd>) -> io::Result<()> {
+    let mut mask = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2] {
+        mask.add(signal);
+    }
+    mask.thread_block()?;
+    let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let driver = start::driver(task)?;
+    let listener = listen(task)?;
+    let tty = task.exec.as_ref().map_or(task.container.config.tty, |(_, options)| options.tty);
+    let mut session = Session {
+        task,
+        record,
+        driver,
+        console: Console::new(tty),
+        log: None,
+        clients: first.map(|fd| Client::new(fd, true)).into_iter().collect(),
+        listener,
+        signals,
+        pidfd: None,
+        paused: false,
+        stopped_by_user: false,
+        kill_at: None,
+        buffer: vec![0; 64 << 10],
+    };
+    let result = session.life(&mut ready);
+    session.teardown();
+    result
+}
+
+/// The console socket, bound through its folder's descriptor: a store's path may be longer than a socket's may.
+fn listen(task: &Task) -> io::Result<OwnedFd> {
+    use std::os::fd::AsRawFd;
+    let path = match &task.exec {
+        Some((name, _)) => task.place.exec_console(&task.container.id, name),
+        None => task.place.console(&task.container.id),
+    };
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else { return Err(io::Error::other("no place for a socket")) };
+    std::fs::create_dir_all(folder)?;
+    let _ = std::fs::remove_file(&path);
+    let folder = rustix::fs::open(folder, rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())?;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
+    let bound = rustix::net::bind(&socket, &SocketAddrUnix::new(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))?);
+    rustix::process::umask(before);
+    bound?;
+    rustix::net::listen(&socket, 64)?;
+    Ok(socket)
+}
+
+impl Session<'_> {
+    fn say(&self, what: &str, result: Result<(), String>) {
+        if let Err(why) = result {
+            let _ = writeln!(io::stderr(), "{what}: {why}");
+        }
+    }
+
+    fn life(&mut self, ready: &mut Ready) -> io::Result<()> {
+        if self.task.exec.is_none() {
+            self.log = Some(Log::open(&self.task.place.log(&self.task.container.id), &self.task.container.host_config.log)?);
+        }
+        let mut restarts = 0;
+        loop {
+            let begun = Instant::now();
+            let (status, oom_killed) = match start::start(self.task, &*self.driver) {
+                Ok(running) => {
+                    let pid = running.started.pid;
+                    self.run_one(running, pid, ready)
+                }
+                Err(error) => {
+                    let (status, why) = (error.exit_code(), error.to_string());
+                    if self.task.exec.is_none() {
+                        let told = self.record.failed(status, &why);
+                        self.say("cannot record the failure", told);
+                    }
+                    ready.say(&Outcome::Failed(status, why));
+                    self.farewell(status);
+                    self.auto_remove();
+                    return Ok(());
+                }
+            };
+            if begun.elapsed() >= LONG_RUN {
+                restarts = 0;
+            }
+            let again = self.task.exec.is_none() && self.task.container.host_config.restart_policy.applies(status, restarts, self.stopped_by_user);
+            if !again || !self.wait_to_restart(status, oom_killed, restarts) {
+                self.end(status, oom_killed);
+                return Ok(());
+            }
+            restarts += 1;
+        }
+    }
+
+    /// Looks after one process until it has ended; its status and whether memory ran out.
+    fn run_one(&mut self, mut running: start::Running, pid: i32, ready: &mut Ready) -> (i32, bool) {
+        self.console.connect(&mut running);
+        self.pidfd = Some(running.started.pidfd);
+        if self.task.exec.is_none() {
+            let told = self.record.started(pid);
+            self.say("cannot record the start", told);
+        }
+        crate::sys::spawn::trim_memory();
+        ready.say(&Outcome::Started(pid));
+        while self.pidfd.is_some() {
+            if let Some(status) = self.turn(None) {
+                self.drain();
+                self.pidfd = None;
+                let oom = self.task.exec.is_none() && self.driver.oom_kills(&self.task.container.id).is_ok_and(|kills| kills > 0);
+                return (status, oom);
+            }
+        }
+        (255, false)
+    }
+
+    /// Waits as long as the policy says; false if the user stopped the container meanwhile.
+    fn wait_to_restart(&mut self, status: i32, oom_killed: bool, restarts: u32) -> bool {
+        self.console.disconnect();
+        let told = self.record.restarting(status, oom_killed);
+        self.say("cannot record the restart", told);
+        for error in self.driver.destroy(&self.task.container.id) {
+            self.say("teardown before the restart", Err(error.to_string()));
+        }
+        self.clients.iter_mut().filter(|client| client.hello.exit || client.hello.output).for_each(|client| client.exit(status));
+        let end = Instant::now() + restart::backoff(restarts);
+        while Instant::now() < end && !self.stopped_by_user {
+            self.turn(Some(end));
+        }
+        !self.stopped_by_user
+    }
+
+    /// One turn of the loop: waits for something to happen and deals with it. The process's status, if it has ended.
+    fn turn(&mut self, until: Option<Instant>) -> Option<i32> {
+        let events = self.wait(until);
+        let now = Instant::now();
+        if self.kill_at.is_some_and(|at| at <= now) {
+            self.kill_at = None;
+            let _ = self.signal(libc::SIGKILL);
+        }
+        self.clients.iter_mut().for_each(|client| client.lose_patience(now));
+        if events.signal {
+            self.own_signal();
+        }
+        for stream in events.outputs {
+            self.output(stream);
+        }
+        if let Some(log) = &mut self.log {
+            log.flush();
+        }
+        self.console.write();
+        if events.listener {
+            self.accept();
+        }
+        for at in events.readable {
+            self.hear(at);
+        }
+        self.clients.iter_mut().filter(|client| client.is_waiting()).for_each(Client::write);
+        self.clients.retain(|client| !client.is_gone());
+        if events.ended { self.reap() } else { None }
+    }
+
+    fn wait(&self, until: Option<Instant>) -> Events {
+        let held_back = self.clients.iter().any(Client::holds_back);
+        let takes_input = self.console.takes_input();
+        let deadline = self.clients.iter().filter_map(Client::deadline).chain(self.kill_at).chain(until).min();
+        let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
+        let ended = self.pidfd.as_ref().map(|fd| push(&mut fds, fd, PollFlags::IN));
+        let mut outputs = Vec::new();
+        if !held_back {
+            for (fd, stream) in self.console.outputs() {
+                outputs.push((push(&mut fds, fd, PollFlags::IN), stream));
+            }
+        }
+        if let Some(fd) = self.console.waiting_input() {
+            push(&mut fds, fd, PollFlags::OUT);
+        }
+        let first_client = fds.len();
+        for client in &self.clients {
+            let mut flags = PollFlags::empty();
+            if takes_input || !client.hello.stdin {
+                flags |= PollFlags::IN;
+            }
+            if client.is_waiting() {
+                flags |= PollFlags::OUT;
+            }
+            push(&mut fds, client.fd(), flags);
+        }
+        let timeout = deadline.map(|at| at.saturating_duration_since(Instant::now())).map(|wait| rustix::time::Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) });
+        // An interrupted wait is one in which nothing happened.
+        let _ = poll(&mut fds, timeout.as_ref());
+        let hit = |at: usize| !fds[at].revents().is_empty();
+        Events {
+            signal: hit(0),
+            listener: hit(1),
+            ended: ended.is_some_and(hit),
+            outputs: outputs.iter().filter(|(at, _)| hit(*at)).map(|(_, stream)| *stream).collect(),
+            readable: (0..self.clients.len()).filter(|at| fds[first_client + at].revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR)).collect(),
+        }
+    }
+
+    /// Reads a stream and passes on what came.
+    fn output(&mut self, stream: Stream) -> bool {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let length = self.console.read(stream, &mut buffer);
+        let bytes = &buffer[..length.unwrap_or(0)];
+        if !bytes.is_empty() {
+            if let Some(log) = &mut self.log {
+                log.take(stream, bytes, rustix::time::clock_gettime(rustix::time::ClockId::Realtime));
+            }
+            self.clients.iter_mut().for_each(|client| client.output(stream, bytes));
+        }
+        self.buffer = buffer;
+        length.is_some_and(|length| length > 0)
+    }
+
+    /// Reads what the dead process left in its streams. With a terminal the kernel may still be about to hand it over.
+    fn drain(&mut self) {
+        let end = Instant::now() + Duration::from_millis(200);
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            loop {
+                while self.clients.iter().any(Client::holds_back) && Instant::now() < end + FAREWELL {
+                    self.flush_clients(end + FAREWELL);
+                }
+                if self.output(stream) {
+                    continue;
+                }
+                let Some(fd) = self.console.outputs().find(|(_, s)| *s == stream).map(|(fd, _)| fd) else { break };
+                let wait = rustix::time::Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+                if !self.console.is_tty() || Instant::now() >= end || poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&wait)) != Ok(1) {
+                    break;
+                }
+            }
+        }
+        if let Some(log) = &mut self.log {
+            log.close(rustix::time::clock_gettime(rustix::time::ClockId::Realtime));
+        }
+    }
+
+    fn accept(&mut self) {
+        while let Ok(fd) = rustix::net::accept_with(&self.listener, SocketFlags::CLOEXEC) {
+            let own = rustix::process::geteuid();
+            let allowed = rustix::net::sockopt::socket_peercred(&fd).is_ok_and(|peer| peer.uid.is_root() || peer.uid == own);
+            if allowed && self.clients.len() < CLIENTS {
+                self.clients.push(Client::new(fd, false));
+            }
+        }
+    }
+
+    /// Reads a client and does what it says.
+    fn hear(&mut self, at: usize) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.clients[at].read(&mut buffer);
+        self.buffer = buffer;
+        while let Some(frame) = self.clients[at].next() {
+            match frame {
+                Frame::Hello(hello) => {
+                    let client = &mut self.clients[at];
+                    client.hello = hello;
+                    client.welcome(self.console.is_tty());
+                    if hello.scrollback && hello.output {
+                        client.output(Stream::Stdout, self.console.scrollback());
+                    }
+                }
+                Frame::Stdin(bytes) if self.clients[at].hello.stdin => self.console.input(&bytes),
+                Frame::StdinEof if self.clients[at].hello.stdin => self.console.end_input(),
+                Frame::Resize(rows, columns) => self.console.resize(rows, columns),
+                Frame::Request(request) => self.request(at, request),
+                // What only monitors say, or what was not asked for at the beginning.
+                _ => {}
+            }
+        }
+        if self.clients[at].is_gone() && self.clients[at].hello.stdin && self.task.container.config.stdin_once && self.task.exec.is_none() && !self.console.is_tty() {
+            self.console.end_input();
+        }
+    }
+
+    fn request(&mut self, at: usize, request: Request) {
+        let container = &self.task.container;
+        let result = match request {
+            Request::Stop { signal, seconds } => {
+                self.stopped_by_user = true;
+                self.clients[at].stopping = true;
+                if self.pidfd.is_none() {
+                    // Waiting to be started again: the wait ends, and the end answers.
+                    return;
+                }
+                let signal = signal.or_else(|| stop_signal(container.config.stop_signal.as_deref())).unwrap_or(libc::SIGTERM);
+                let seconds = seconds.or(container.config.stop_timeout).unwrap_or(10);
+                let end = Instant::now() + Duration::from_secs(seconds.min(10 * 365 * 86_400));
+                self.kill_at = Some(self.kill_at.map_or(end, |before| before.min(end)));
+                let sent = self.signal(signal);
+                if self.paused {
+                    let _ = self.freeze(false);
+                }
+                match sent {
+                    Ok(()) => return,
+                    Err(error) => Err(error.to_string()),
+                }
+            }
+            Request::Signal(number) => {
+                if number == libc::SIGKILL || Some(number) == stop_signal(container.config.stop_signal.as_deref()) || number == libc::SIGTERM {
+                    self.stopped_by_user = true;
+                }
+                let told = self.record.signalled(number);
+                self.say("cannot record the signal", told);
+                let sent = self.signal(number);
+                if number == libc::SIGKILL && self.paused {
+                    let _ = self.freeze(false);
+                }
+                sent.map_err(|error| error.to_string())
+            }
+            Request::Pause if self.paused => Err("is already paused".to_owned()),
+            Request::Unpause if !self.paused => Err("is not paused".to_owned()),
+            Request::Pause => self.freeze(true),
+            Request::Unpause => self.freeze(false),
+        };
+        self.clients[at].stopping = false;
+        self.clients[at].reply(result);
+    }
+
+    fn freeze(&mut self, frozen: bool) -> Result<(), String> {
+        self.driver.freeze(&self.task.container.id, frozen).map_err(|error| error.to_string())?;
+        self.paused = frozen;
+        self.record.paused(frozen)
+    }
+
+    fn signal(&self, number: i32) -> io::Result<()> {
+        let Some(pidfd) = &self.pidfd else { return Err(io::Error::other("is not running")) };
+        crate::sys::fd::signal(pidfd.as_fd(), number)
+    }
+
+    /// A signal to the monitor itself: whoever ends it means the container.
+    fn own_signal(&mut self) {
+        while let Ok(Some(signal)) = self.signals.read_signal() {
+            if [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT].contains(&(signal.ssi_signo as i32)) && self.task.exec.is_none() {
+                self.stopped_by_user = true;
+                self.kill_at = Some(Instant::now() + Duration::from_secs(10));
+                let _ = self.signal(stop_signal(self.task.container.config.stop_signal.as_deref()).unwrap_or(libc::SIGTERM));
+            }
+        }
+    }
+
+    fn reap(&mut self) -> Option<i32> {
+        let pidfd = self.pidfd.as_ref()?;
+        let flags = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOHANG;
+        let status = rustix::process::waitid(rustix::process::WaitId::PidFd(pidfd.as_fd()), flags).ok()??;
+        status.exit_status().or_else(|| status.terminating_signal().map(|signal| 128 + signal))
+    }
+
+    /// The end: recorded, told to the clients.
+    fn end(&mut self, status: i32, oom_killed: bool) {
+        if self.task.exec.is_none() {
+            for error in self.driver.destroy(&self.task.container.id) {
+                self.say("teardown", Err(error.to_string()));
+            }
+            if let Some(lost) = self.log.as_ref().map(Log::lost).filter(|lost| *lost > 0) {
+                self.say("log", Err(format!("{lost} bytes could not be written")));
+            }
+            let told = self.record.exited(status, oom_killed, self.stopped_by_user);
+            self.say("cannot record the end", told);
+            self.auto_remove();
+        }
+        self.farewell(status);
+    }
+
+    fn auto_remove(&mut self) {
+        if self.task.exec.is_none() && self.task.container.host_config.auto_remove {
+            let told = self.record.remove();
+            self.say("cannot remove the container", told);
+        }
+    }
+
+    /// Tells the clients, and gives them a little time to fetch what waits.
+    fn farewell(&mut self, status: i32) {
+        self.accept();
+        for at in 0..self.clients.len() {
+            self.hear(at);
+        }
+        self.clients.iter_mut().for_each(|client| client.exit(status));
+        let end = Instant::now() + FAREWELL;
+        while self.clients.iter().any(|client| client.is_waiting() && !client.is_gone()) && Instant::now() < end {
+            self.flush_clients(end);
+        }
+    }
+
+    fn flush_clients(&mut self, end: Instant) {
+        let mut fds: Vec<PollFd<'_>> = self.clients.iter().filter(|client| client.is_waiting()).map(|client| PollFd::new(client.fd(), PollFlags::OUT)).collect();
+        let rest = end.saturating_duration_since(Instant::now());
+        let wait = rustix::time::Timespec { tv_sec: rest.as_secs() as i64, tv_nsec: i64::from(rest.subsec_nanos()) };
+        let _ = poll(&mut fds, Some(&wait));
+        drop(fds);
+        self.clients.iter_mut().for_each(Client::write);
+    }
+
+    /// Files of the run-time folder that are nobody's once this process ends.
+    fn teardown(&mut self) {
+        let id = &self.task.container.id;
+        let path = match &self.task.exec {
+            Some((name, _)) => self.task.place.exec_console(id, name),
+            None => self.task.place.console(id),
+        };
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// What happened in a turn.
+struct Events {
+    signal: bool,
+    listener: bool,
+    ended: bool,
+    outputs: Vec<Stream>,
+    readable: Vec<usize>,
+}
+
+fn push<'a>(fds: &mut Vec<PollFd<'a>>, fd: &'a OwnedFd, flags: PollFlags) -> usize {
+    fds.push(PollFd::new(fd, flags));
+    fds.len() - 1
+}
+
+/// A stop signal's number from its name or number.
+fn stop_signal(text: Option<&str>) -> Option<i32> {
+    let text = text?.to_ascii_uppercase();
+    if let Ok(number) = text.parse::<i32>() {
+        return (1..=64).contains(&number).then_some(number);
+    }
+    let name = if text.starts_with("SIG") { text } else { format!("SIG{text}") };
+    if let Some(more) = name.strip_prefix("SIGRTMIN+") {
+        return more.parse::<i32>().ok().map(|n| 34 + n).filter(|n| *n <= 64);
+    }
+    name.parse::<Signal>().ok().map(|signal| signal as i32)
+}

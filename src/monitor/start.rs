@@ -1,0 +1,121 @@
+//! A container's process brought up: root, user, specification, start; and the word about it to whoever waits.
+
+use super::{Outcome, Task, etc};
+use crate::execdriver::{self, Beside, Bundle, ExecDriver, StartError, Started, Stdio, spec, user};
+use crate::graphdriver::{self, Base};
+use rustix::fs::{Mode, OFlags};
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// The pipe on which the engine waits for one word.
+#[derive(Debug)]
+pub struct Ready(Option<OwnedFd>);
+
+impl Ready {
+    /// The monitor's end.
+    pub fn new(fd: OwnedFd) -> Self {
+        Self(Some(fd))
+    }
+
+    /// Says how the start went; only the first word is heard.
+    pub fn say(&mut self, outcome: &Outcome) {
+        if let Some(fd) = self.0.take() {
+            // An engine that is gone hears nothing; the store tells the next one.
+            let _ = std::fs::File::from(fd).write_all(&serde_json::to_vec(outcome).unwrap_or_default());
+        }
+    }
+}
+
+/// The process with the other ends of its streams.
+#[derive(Debug)]
+pub struct Running {
+    /// The process.
+    pub started: Started,
+    /// Where its input goes; `None` with a terminal.
+    pub stdin: Option<OwnedFd>,
+    /// Where its output comes from; with a terminal that is the terminal, and error output is part of it.
+    pub stdout: Option<OwnedFd>,
+    /// Where its error output comes from.
+    pub stderr: Option<OwnedFd>,
+}
+
+/// The execdriver of a task.
+pub fn driver(task: &Task) -> std::io::Result<Box<dyn ExecDriver>> {
+    let parent = &task.container.host_config.cgroup_parent;
+    let (_, open) = execdriver::DRIVERS[0];
+    open(if parent.is_empty() { "/kapal" } else { parent }, &task.place.run_root)
+}
+
+/// Brings the task's process up.
+pub fn start(task: &Task, driver: &dyn ExecDriver) -> Result<Running, StartError> {
+    match &task.exec {
+        None => container(task, driver),
+        Some((_, options)) => beside(task, driver, options),
+    }
+}
+
+struct Ends {
+    stdin: Option<OwnedFd>,
+    stdout: Option<OwnedFd>,
+    stderr: Option<OwnedFd>,
+}
+
+/// The process's streams and our ends of them.
+fn streams(tty: bool, stdin: bool, uid: u32) -> Result<(Stdio, Ends), StartError> {
+    use rustix::pipe::{PipeFlags, pipe_with};
+    if tty {
+        return Ok((Stdio::Terminal, Ends { stdin: None, stdout: None, stderr: None }));
+    }
+    let failed = |error: rustix::io::Errno| StartError::Failed(format!("cannot make the container's streams: {error}"));
+    let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(failed);
+    let (input, ours_in) = if stdin {
+        let (read, write) = pipe()?;
+        (read, Some(write))
+    } else {
+        (rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(failed)?, None)
+    };
+    let (ours_out, output) = pipe()?;
+    let (ours_err, error) = pipe()?;
+    for fd in [&output, &error] {
+        // So that a user other than root can open /dev/stdout again. A file system may refuse; then so does open.
+        let _ = rustix::fs::fchown(fd, Some(rustix::fs::Uid::from_raw(uid)), None);
+    }
+    for fd in ours_in.iter().chain([&ours_out, &ours_err]) {
+        rustix::io::ioctl_fionbio(fd, true).map_err(failed)?;
+    }
+    Ok((Stdio::Streams([input, output, error]), Ends { stdin: ours_in, stdout: Some(ours_out), stderr: Some(ours_err) }))
+}
+
+fn running(started: Started, ends: Ends) -> Result<Running, StartError> {
+    let mut running = Running { started, stdin: ends.stdin, stdout: ends.stdout, stderr: ends.stderr };
+    if let Some(console) = running.started.console.take() {
+        rustix::io::ioctl_fionbio(&console, true).map_err(|error| StartError::Failed(format!("cannot read the terminal: {error}")))?;
+        running.stdout = Some(console);
+    }
+    Ok(running)
+}
+
+fn container(task: &Task, driver: &dyn ExecDriver) -> Result<Running, StartError> {
+    let container = &task.container;
+    let (graph, _) = graphdriver::open(&task.place.root, Some(&container.driver))?;
+    let base = if container.is_host_image() { Base::Host { hidden: &task.hidden } } else { Base::Layers(&container.layers) };
+    let rootfs = graph.mount(&container.id, base, false).map_err(|error| StartError::Failed(format!("cannot mount the container's files: {error}")))?;
+    let user = user::resolve(rootfs.as_fd(), &container.config.user, &container.host_config.group_add).map_err(StartError::Failed)?;
+    let files = etc::write(&task.place.run(&container.id), container).map_err(|error| StartError::Failed(format!("cannot write the container's /etc files: {error}")))?;
+    let spec = spec::spec(container, &user, &files).map_err(StartError::Failed)?;
+    let (stdio, ends) = streams(container.config.tty, container.config.open_stdin, user.uid)?;
+    let started = driver.start(Bundle { id: &container.id, spec: &spec, rootfs: rootfs.as_fd(), stdio, init: container.host_config.init })?;
+    running(started, ends)
+}
+
+fn beside(task: &Task, driver: &dyn ExecDriver, options: &spec::ExecOptions) -> Result<Running, StartError> {
+    let container = &task.container;
+    let root = format!("/proc/{}/root", container.state.pid);
+    let root = rustix::fs::open(root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|_| StartError::Failed(format!("container {} is not running", container.name)))?;
+    let name = options.user.as_deref().unwrap_or(&container.config.user);
+    let user = user::resolve(root.as_fd(), name, &container.host_config.group_add).map_err(StartError::Failed)?;
+    let process = spec::exec_process(container, &user, options).map_err(StartError::Failed)?;
+    let (stdio, ends) = streams(options.tty, options.stdin, user.uid)?;
+    let started = driver.exec(Beside { id: &container.id, init_pid: container.state.pid, process: &process, stdio })?;
+    running(started, ends)
+}
