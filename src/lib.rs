@@ -6,5 +6,6 @@ pub mod container;
 pub mod execdriver;
 pub mod graphdriver;
 pub mod id;
+pub mod registry;
 #[allow(unsafe_code)]
 pub mod sys;

@@ -1,0 +1,3 @@
+//! Tests that need no root and take seconds, in one program.
+
+mod registry;
