@@ -43,8 +43,16 @@ pub(super) struct Auth {
 #[derive(Default)]
 struct State {
     challenge: Option<Challenge>,
-    credential: Option<Option<Credential>>,
+    credential: Looked,
     tokens: HashMap<String, (HeaderValue, Instant)>,
+}
+
+/// The credentials, once they were looked up.
+#[derive(Default)]
+enum Looked {
+    #[default]
+    NotYet,
+    Found(Option<Credential>),
 }
 
 #[derive(Deserialize)]
@@ -58,7 +66,7 @@ impl Auth {
     /// Uses these credentials instead of the configured ones.
     pub(super) async fn set(&self, credential: Option<Credential>) {
         let mut state = self.state.lock().await;
-        state.credential = Some(credential);
+        state.credential = Looked::Found(credential);
         state.tokens.clear();
     }
 
@@ -87,10 +95,10 @@ impl Auth {
         {
             return Ok(Some(value.clone()));
         }
-        let credential = match state.credential.clone() {
-            Some(known) => known,
-            None => state.credential.insert(client.credential(host).await?).clone(),
-        };
+        if let Looked::NotYet = state.credential {
+            state.credential = Looked::Found(client.credential(host).await?);
+        }
+        let credential = if let Looked::Found(found) = &state.credential { found.clone() } else { None };
         match (asked, credential) {
             (Challenge::Basic, Some(Credential::Password { user, password })) => basic(&user, &password).map(Some),
             (Challenge::Basic, _) => Ok(None),
@@ -117,37 +125,43 @@ fn secret(text: &str) -> Result<HeaderValue, Error> {
 
 /// The request for a token, and the authorization that its own origin alone sees, so that a redirect loses the password.
 /// Its address is the registry's word, so it is held to the same rules as a redirect.
-fn token_request(client: &Client, base: &Url, realm: &str, service: Option<&str>, scopes: &[String], credential: Option<&Credential>) -> Result<(Ask<'static>, Option<HeaderValue>), Error> {
-    let mut address = base.join(realm).map_err(|_| Error::new(Kind::Protocol, format!("registry {} names a token server whose address cannot be read", base.authority())))?;
+fn token_request(
+    client: &Client,
+    base: &Url,
+    realm: &str,
+    service: Option<&str>,
+    scopes: &[String],
+    credential: Option<&Credential>,
+) -> Result<(Ask<'static>, Option<HeaderValue>), Error> {
+    let mut address =
+        base.join(realm).map_err(|_| Error::new(Kind::Protocol, format!("registry {} names a token server whose address cannot be read", base.authority())))?;
     client.wire.admit(base, &address)?;
-    let mut form = address.clone();
+    let what = format!("token for registry {}", base.authority());
+    let mut fields: Vec<(&str, &str)> = service.map(|service| ("service", service)).into_iter().collect();
     if let Some(Credential::Identity { token }) = credential {
-        let mut fields = form.query_pairs_mut();
-        fields.clear().append_pair("grant_type", "refresh_token").append_pair("refresh_token", token).append_pair("client_id", "kapal");
-        service.map(|service| fields.append_pair("service", service).finish());
-        fields.append_pair("scope", &scopes.join(" "));
-        drop(fields);
-        let mut ask = Ask::plain(Method::POST, address, Vec::new(), "token");
+        let scope = scopes.join(" ");
+        fields.extend([("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "kapal"), ("scope", &scope)]);
+        let mut form = address.clone();
+        form.query_pairs_mut().clear().extend_pairs(fields);
+        let mut ask = Ask::plain(Method::POST, address, Vec::new(), what);
         ask.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         ask.payload = Payload::Bytes(form.query().unwrap_or_default().to_owned().into());
         return Ok((ask, None));
     }
     let mut authorization = None;
-    let mut fields = address.query_pairs_mut();
     if let Some(Credential::Password { user, password }) = credential {
-        fields.append_pair("account", user);
+        fields.push(("account", user));
         authorization = Some(basic(user, password)?);
     }
-    service.map(|service| fields.append_pair("service", service).finish());
-    for scope in scopes {
-        fields.append_pair("scope", scope);
+    fields.extend(scopes.iter().map(|scope| ("scope", scope.as_str())));
+    if !fields.is_empty() {
+        address.query_pairs_mut().extend_pairs(fields);
     }
-    drop(fields);
-    Ok((Ask::plain(Method::GET, address, Vec::new(), "token"), authorization))
+    Ok((Ask::plain(Method::GET, address, Vec::new(), what), authorization))
 }
 
 async fn token(client: &Client, host: &str, ask: &Ask<'_>, authorization: Option<&HeaderValue>) -> Result<(HeaderValue, Duration), Error> {
-    let what = format!("token for registry {host}");
+    let what = &ask.what;
     let answer = client.patiently(host, &ask.address, ask, authorization).await?;
     let status = answer.status();
     if !status.is_success() {
@@ -156,7 +170,7 @@ async fn token(client: &Client, host: &str, ask: &Ask<'_>, authorization: Option
             let (_, said) = words(answer).await;
             return Err(Error::new(Kind::Unauthorized, format!("registry {host} does not accept the credentials: {said}; log in with: kapal login {host}")));
         }
-        return Err(refusal(host, &what, answer).await);
+        return Err(refusal(host, what, answer).await);
     }
     let bad = |why: &str| Error::new(Kind::Protocol, format!("{what}: {why}"));
     let body = whole(answer, TOKEN).await.map_err(|why| Error::new(Kind::Unreachable, format!("{what}: {why}")))?.ok_or_else(|| bad("larger than 1 MiB"))?;

@@ -36,10 +36,18 @@ const RESUMES: u32 = 100;
 pub struct BlobStream {
     pieces: mpsc::Receiver<Result<Bytes, Error>>,
     download: JoinHandle<()>,
-    /// None once the digest was compared, or an error was given.
-    hash: Option<Context>,
+    state: State,
     expected: Digest,
     name: String,
+}
+
+/// How far a stream is.
+enum State {
+    Running(Box<Context>),
+    /// All there, and what it should be.
+    Whole,
+    /// Said again to whoever reads on: what failed must not look like an end.
+    Failed(Error),
 }
 
 impl Client {
@@ -49,46 +57,49 @@ impl Client {
         let name = format!("blob {} of {repository}", blob.digest);
         let download = Download { client: self.clone(), repository: repository.clone(), blob: blob.clone(), name: name.clone(), progress, got: 0, sender };
         let download = tokio::spawn(download.run());
-        BlobStream { pieces, download, hash: Some(Context::new(&SHA256)), expected: blob.digest.clone(), name }
+        BlobStream { pieces, download, state: State::Running(Box::new(Context::new(&SHA256))), expected: blob.digest.clone(), name }
     }
 }
 
 impl BlobStream {
     /// The next piece.
     pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
-        self.hash.as_ref()?;
-        let piece = self.pieces.recv().await;
+        let piece = if let State::Running(_) = self.state { self.pieces.recv().await } else { None };
         self.account(piece)
     }
 
     /// The next piece, for a thread that may wait (not one that runs the runtime's tasks).
     pub fn blocking_next(&mut self) -> Option<Result<Bytes, Error>> {
-        self.hash.as_ref()?;
-        let piece = self.pieces.blocking_recv();
+        let piece = if let State::Running(_) = self.state { self.pieces.blocking_recv() } else { None };
         self.account(piece)
     }
 
-    /// The same as something to read from on a thread that may wait; the error at its end is the digest's.
+    /// The same as something to read from on a thread that may wait. It has to be read to its end: only there the digest is compared.
     pub fn into_reader(self) -> BlobReader {
         BlobReader { stream: self, piece: Bytes::new() }
     }
 
     // Hashed by whoever reads, so that many downloads are hashed on many threads.
     fn account(&mut self, piece: Option<Result<Bytes, Error>>) -> Option<Result<Bytes, Error>> {
-        match piece {
-            Some(Ok(bytes)) => {
-                self.hash.as_mut()?.update(&bytes);
-                Some(Ok(bytes))
+        let error = match (&mut self.state, piece) {
+            (State::Running(hash), Some(Ok(bytes))) => {
+                hash.update(&bytes);
+                return Some(Ok(bytes));
             }
-            Some(Err(error)) => {
-                self.hash = None;
-                Some(Err(error))
+            (_, Some(Err(error))) => error,
+            (State::Running(hash), None) => {
+                let got = Digest::from_sha256(hash.clone().finish().as_ref());
+                if got == self.expected {
+                    self.state = State::Whole;
+                    return None;
+                }
+                Error::new(Kind::Corrupt, format!("{} does not match its digest: expected {}, got {got}", self.name, self.expected))
             }
-            None => {
-                let got = Digest::from_sha256(self.hash.take()?.finish().as_ref());
-                (got != self.expected).then(|| Err(Error::new(Kind::Corrupt, format!("{} does not match its digest: expected {}, got {got}", self.name, self.expected))))
-            }
-        }
+            (State::Whole, _) => return None,
+            (State::Failed(error), _) => error.clone(),
+        };
+        self.state = State::Failed(error.clone());
+        Some(Err(error))
     }
 }
 
@@ -161,13 +172,19 @@ impl Download {
                 patience.renew();
             }
             let Some(pause) = patience.fault() else {
-                return Err(Error::new(Kind::Unreachable, format!("{}: the connection was lost again and again, last after {} of {} bytes: {cause}", self.name, self.got, self.blob.size)));
+                return Err(Error::new(
+                    Kind::Unreachable,
+                    format!("{}: the connection was lost again and again, last after {} of {} bytes: {cause}", self.name, self.got, self.blob.size),
+                ));
             };
             let reason = format!("{cause} after {} of {} bytes", self.got, self.blob.size);
             self.client.tell(&Notice::Retrying { what: self.name.clone(), reason });
             tokio::time::sleep(pause).await;
         }
-        Err(Error::new(Kind::Unreachable, format!("{}: the connection was lost {RESUMES} times, last after {} of {} bytes", self.name, self.got, self.blob.size)))
+        Err(Error::new(
+            Kind::Unreachable,
+            format!("{}: the connection was lost {RESUMES} times, last after {} of {} bytes", self.name, self.got, self.blob.size),
+        ))
     }
 
     /// What one connection gives.
@@ -185,9 +202,8 @@ impl Download {
                     }
                     self.deliver(piece).await?;
                 }
-                Ok(None) if self.got == self.blob.size => return Ok(()),
+                Ok(None) | Err(_) if self.got == self.blob.size => return Ok(()),
                 Ok(None) => return Err(Break::Short),
-                Err(_) if self.got == self.blob.size => return Ok(()),
                 Err(cause) => return Err(Break::Lost(cause)),
             }
         }

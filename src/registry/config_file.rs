@@ -33,7 +33,8 @@ impl ConfigFile {
         if text.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self { path, root: Map::new() });
         }
-        let root = serde_json::from_slice(&text).map_err(|e| Error::new(Kind::Invalid, format!("{} is not the JSON object that was expected: {e}", path.display())))?;
+        let root = serde_json::from_slice(&text)
+            .map_err(|e| Error::new(Kind::Invalid, format!("{} is not the JSON object that was expected: {e}", path.display())))?;
         Ok(Self { path, root })
     }
 

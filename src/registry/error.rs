@@ -133,6 +133,22 @@ pub(super) fn cause(error: &reqwest::Error) -> String {
     clean(&inner.to_string())
 }
 
+/// Whether a request failed for what the other side said, or did not say, of TLS.
+pub(super) fn is_tls(error: &reqwest::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(inner) = next {
+        if inner.is::<rustls::Error>() {
+            return true;
+        }
+        // The source of an input/output error is the source of what it wraps: what it wraps itself would be passed over.
+        next = match inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => inner.source(),
+        };
+    }
+    false
+}
+
 /// An input/output error without its number.
 pub(super) fn io_cause(error: &io::Error) -> String {
     match error.kind() {

@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn a_helper_gives_takes_and_forgets() {
-        let (_dir, tool) = helper(r#"d=$(dirname "$0"); case $1 in store) cat >"$d/kept";; get) cat >/dev/null; cat "$d/kept" 2>/dev/null || { echo "credentials not found in native keychain"; exit 1; };; erase) rm "$d/kept";; esac"#);
+        let (_dir, tool) = helper(
+            r#"d=$(dirname "$0"); case $1 in store) cat >"$d/kept";; get) cat >/dev/null; cat "$d/kept" 2>/dev/null || { echo "credentials not found in native keychain"; exit 1; };; erase) rm "$d/kept";; esac"#,
+        );
         assert_eq!(tool.get("r").unwrap(), None);
         tool.store("r", "u", "p\"w").unwrap();
         assert_eq!(tool.get("r").unwrap(), Some(Credential::Password { user: "u".into(), password: "p\"w".into() }));

@@ -102,8 +102,14 @@ impl Document {
         let corrupt = |why: &str| Error::new(Kind::Corrupt, format!("{what} is not valid: {}", clean(why)));
         let unsupported = |why: String| Error::new(Kind::Unsupported, format!("{what} cannot be used: {why}"));
         let shape: Shape = serde_json::from_slice(bytes).map_err(|e| corrupt(&e.to_string()))?;
-        let served = header.map(|h| h.split(';').next().unwrap_or(h).trim()).filter(|h| !matches!(*h, "" | "application/json" | "text/plain" | "application/octet-stream"));
-        let media_type = shape.media_type.as_deref().or(served).unwrap_or(if shape.manifests.is_some() { oci::OCI_IMAGE_INDEX_MEDIA_TYPE } else { oci::OCI_IMAGE_MEDIA_TYPE });
+        let served = header
+            .map(|h| h.split(';').next().unwrap_or(h).trim())
+            .filter(|h| !matches!(*h, "" | "application/json" | "text/plain" | "application/octet-stream"));
+        let media_type = shape.media_type.as_deref().or(served).unwrap_or(if shape.manifests.is_some() {
+            oci::OCI_IMAGE_INDEX_MEDIA_TYPE
+        } else {
+            oci::OCI_IMAGE_MEDIA_TYPE
+        });
         if shape.schema_version == Some(1) || media_type.contains("distribution.manifest.v1+") {
             return Err(unsupported("it has the old format \"schema 1\", which has no digests of its layers; push it again with a tool of today".into()));
         }
@@ -133,7 +139,9 @@ impl Document {
 
 fn descriptor(media_type: &str, digest: &str, size: i64, what: &str) -> Result<Descriptor, Error> {
     let size = u64::try_from(size).map_err(|_| Error::new(Kind::Corrupt, format!("{what} is not valid: negative size {size} of {}", clean(digest))))?;
-    let digest = digest.parse().map_err(|_| Error::new(Kind::Unsupported, format!("{what} names {:?}: expected sha256: and 64 lower-case hexadecimal digits", clean(digest))))?;
+    let digest = digest
+        .parse()
+        .map_err(|_| Error::new(Kind::Unsupported, format!("{what} names {:?}: expected sha256: and 64 lower-case hexadecimal digits", clean(digest))))?;
     Ok(Descriptor { media_type: media_type.to_owned(), digest, size })
 }
 
@@ -216,7 +224,11 @@ mod tests {
             let error = parse(value, header).unwrap_err();
             (error.kind(), error.to_string())
         };
-        for (media_type, word) in [("application/x-tar", "application/x-tar"), (oci::IMAGE_LAYER_NONDISTRIBUTABLE_GZIP_MEDIA_TYPE, "outside of the registry"), ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "outside of the registry")] {
+        for (media_type, word) in [
+            ("application/x-tar", "application/x-tar"),
+            (oci::IMAGE_LAYER_NONDISTRIBUTABLE_GZIP_MEDIA_TYPE, "outside of the registry"),
+            ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "outside of the registry"),
+        ] {
             let (kind, text) = refused(&image(media_type), None);
             assert!(kind == Kind::Unsupported && text.contains(word) && text.contains(&digest()), "{text}");
         }
@@ -240,7 +252,8 @@ mod tests {
 
     #[test]
     fn a_missing_platform_is_refused_with_what_there_is() {
-        let entry = |os: &str, arch: &str| json!({"mediaType": oci::OCI_IMAGE_MEDIA_TYPE, "digest": digest(), "size": 1, "platform": {"os": os, "architecture": arch}});
+        let entry =
+            |os: &str, arch: &str| json!({"mediaType": oci::OCI_IMAGE_MEDIA_TYPE, "digest": digest(), "size": 1, "platform": {"os": os, "architecture": arch}});
         let index = json!({"schemaVersion": 2, "mediaType": oci::OCI_IMAGE_INDEX_MEDIA_TYPE,
             "manifests": [entry("linux", "arm64"), entry("unknown", "unknown"), entry("linux", "s390x")]});
         let (Document::Index(entries), _) = parse(&index, None).unwrap() else { panic!() };

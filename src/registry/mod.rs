@@ -5,7 +5,7 @@
 //! verify resumed blobs, and knows neither identity tokens nor the rule that plain HTTP needs a host that the user named.
 //!
 //! Everything a registry says is doubted: sizes are bounded while they are read, digests compared, addresses held to the rules in
-//! [`wire`], and text cleaned before it is repeated.
+//! `wire`, and text cleaned before it is repeated.
 
 mod auth;
 mod blob;

@@ -76,7 +76,14 @@ impl Client {
     ///
     /// # Errors
     /// [`Kind::Corrupt`] if what `open` gives is not what the descriptor says, [`Kind::Unauthorized`], [`Kind::Denied`] and whatever the way brings.
-    pub async fn push_blob(&self, repository: &Repository, blob: &Descriptor, open: Opener, from: Option<&Repository>, progress: Option<Progress>) -> Result<Pushed, Error> {
+    pub async fn push_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+        open: Opener,
+        from: Option<&Repository>,
+        progress: Option<Progress>,
+    ) -> Result<Pushed, Error> {
         let session = self.wire.session(&repository.host)?;
         let from = from.filter(|from| from.host == repository.host && from.name != repository.name);
         let upload = Upload { client: self, session: &session, repository, blob, name: format!("blob {} for {repository}", blob.digest), progress };
@@ -159,7 +166,14 @@ impl Upload<'_> {
         let failure = Arc::new(std::sync::Mutex::new(None));
         let body = || {
             let (sender, receiver) = mpsc::channel(4);
-            let source = Source { open: open.clone(), size: self.blob.size, name: self.name.clone(), progress: self.progress.clone(), moved: moved.clone(), failure: failure.clone() };
+            let source = Source {
+                open: open.clone(),
+                size: self.blob.size,
+                name: self.name.clone(),
+                progress: self.progress.clone(),
+                moved: moved.clone(),
+                failure: failure.clone(),
+            };
             tokio::task::spawn_blocking(move || source.run(&sender));
             let stream = futures_util::stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|piece| (piece, receiver)) });
             Ok(reqwest::Body::wrap_stream(stream))

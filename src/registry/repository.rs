@@ -39,11 +39,7 @@ impl fmt::Display for Version {
 impl fmt::Display for Repository {
     /// The short form that people type: `busybox`, `user/tool`, `127.0.0.1:5000/tools`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host == DOCKER {
-            f.write_str(self.name.strip_prefix("library/").unwrap_or(&self.name))
-        } else {
-            write!(f, "{}/{}", self.host, self.name)
-        }
+        if self.host == DOCKER { f.write_str(self.name.strip_prefix("library/").unwrap_or(&self.name)) } else { write!(f, "{}/{}", self.host, self.name) }
     }
 }
 
@@ -63,7 +59,10 @@ impl Repository {
         if self.name.len() <= 255 && self.name.split('/').all(part) {
             Ok(())
         } else {
-            Err(Error::new(Kind::Invalid, format!("invalid repository name {:?}: expected parts of a-z, 0-9, '.', '_', '-', divided by '/'", shortened(&self.name))))
+            Err(Error::new(
+                Kind::Invalid,
+                format!("invalid repository name {:?}: expected parts of a-z, 0-9, '.', '_', '-', divided by '/'", shortened(&self.name)),
+            ))
         }
     }
 
@@ -81,7 +80,11 @@ impl Version {
             Self::Tag(tag) => {
                 let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
                 let good = (1..=128).contains(&tag.len()) && tag.bytes().enumerate().all(|(at, b)| word(b) || (at > 0 && matches!(b, b'.' | b'-')));
-                if good { Ok(tag) } else { Err(Error::new(Kind::Invalid, format!("invalid tag {:?}: expected at most 128 of A-Z, a-z, 0-9, '_', '.', '-'", shortened(tag)))) }
+                if good {
+                    Ok(tag)
+                } else {
+                    Err(Error::new(Kind::Invalid, format!("invalid tag {:?}: expected at most 128 of A-Z, a-z, 0-9, '_', '.', '-'", shortened(tag))))
+                }
             }
         }
     }

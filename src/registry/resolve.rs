@@ -90,7 +90,16 @@ impl Client {
         };
         let config_bytes = self.config(repository, &config, &name).await?;
         let platform = suits(&config_bytes, platform, &name)?;
-        Ok(Resolved { digest, manifest_digest: fetched.digest, manifest: fetched.bytes, media_type: fetched.media_type, config, config_bytes, platform, layers })
+        Ok(Resolved {
+            digest,
+            manifest_digest: fetched.digest,
+            manifest: fetched.bytes,
+            media_type: fetched.media_type,
+            config,
+            config_bytes,
+            platform,
+            layers,
+        })
     }
 
     /// What a version is at the registry right now, without fetching more than a manifest.
@@ -115,7 +124,10 @@ impl Client {
             return Err(Error::new(Kind::Corrupt, format!("{what} does not match its digest: expected {asked}, got {digest}")));
         }
         if let Some(said) = text(&headers, "docker-content-digest").filter(|said| said.starts_with("sha256:") && *said != digest.as_str()) {
-            return Err(Error::new(Kind::Corrupt, format!("{what} does not match the digest that the registry gives for it: expected {}, got {digest}", clean(said))));
+            return Err(Error::new(
+                Kind::Corrupt,
+                format!("{what} does not match the digest that the registry gives for it: expected {}, got {digest}", clean(said)),
+            ));
         }
         let (document, media_type) = Document::parse(&bytes, text(&headers, CONTENT_TYPE.as_str()), &what)?;
         Ok(Fetched { digest, bytes, document, media_type })
@@ -123,7 +135,10 @@ impl Client {
 
     async fn config(&self, repository: &Repository, config: &Descriptor, name: &str) -> Result<Bytes, Error> {
         if config.size > LARGEST as u64 {
-            return Err(Error::new(Kind::TooLarge, format!("configuration {} of {name} has {} bytes, the limit is {} MiB", config.digest, config.size, LARGEST >> 20)));
+            return Err(Error::new(
+                Kind::TooLarge,
+                format!("configuration {} of {name} has {} bytes, the limit is {} MiB", config.digest, config.size, LARGEST >> 20),
+            ));
         }
         let mut stream = self.blob(repository, config, None);
         let mut bytes = Vec::new();
@@ -140,7 +155,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// What an image was built for, if that is what was asked for; images that do not say run anywhere.
 fn suits(config: &[u8], wish: &Platform, name: &str) -> Result<Platform, Error> {
-    let built: BuiltFor = serde_json::from_slice(config).map_err(|e| Error::new(Kind::Corrupt, format!("the configuration of {name} is not valid: {}", clean(&e.to_string()))))?;
+    let built: BuiltFor = serde_json::from_slice(config)
+        .map_err(|e| Error::new(Kind::Corrupt, format!("the configuration of {name} is not valid: {}", clean(&e.to_string()))))?;
     if built.os.is_empty() || built.architecture.is_empty() {
         return Ok(wish.clone());
     }

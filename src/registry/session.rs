@@ -168,7 +168,9 @@ pub(super) async fn refusal(host: &str, what: &str, answer: Response) -> Error {
     let has = |code: &OciErrorCode| codes.contains(code);
     match status {
         StatusCode::NOT_FOUND => Error::new(Kind::NotFound, format!("{what} not found: {said}")),
-        StatusCode::UNAUTHORIZED => Error::new(Kind::Unauthorized, format!("{what}: registry {host} wants other credentials: {said}; log in with: kapal login {host}")),
+        StatusCode::UNAUTHORIZED => {
+            Error::new(Kind::Unauthorized, format!("{what}: registry {host} wants other credentials: {said}; log in with: kapal login {host}"))
+        }
         StatusCode::FORBIDDEN => Error::new(Kind::Denied, format!("{what}: access denied by registry {host}: {said}")),
         StatusCode::PAYLOAD_TOO_LARGE => Error::new(Kind::TooLarge, format!("{what} is too large for registry {host}: {said}")),
         StatusCode::TOO_MANY_REQUESTS => Error::new(Kind::RateLimited, format!("{what}: registry {host} was asked too often: {said}")),
@@ -198,7 +200,13 @@ fn explanation(body: &[u8], textual: bool) -> (Vec<OciErrorCode>, String) {
                 .errors
                 .iter()
                 .take(5)
-                .map(|e| if e.message.is_empty() { serde_json::to_string(&e.code).unwrap_or_default().trim_matches('"').to_lowercase().replace('_', " ") } else { e.message.clone() })
+                .map(|e| {
+                    if e.message.is_empty() {
+                        serde_json::to_string(&e.code).unwrap_or_default().trim_matches('"').to_lowercase().replace('_', " ")
+                    } else {
+                        e.message.clone()
+                    }
+                })
                 .collect();
             (envelope.errors.into_iter().map(|e| e.code).collect(), clean(&words.join("; ")))
         }

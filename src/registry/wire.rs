@@ -4,7 +4,7 @@
 //! (scheme, host and port) and nowhere else, and plain HTTP is spoken with this machine and with hosts that the user named, with no other.
 
 use super::Options;
-use super::error::{Error, Kind, cause};
+use super::error::{Error, Kind, cause, clean, is_tls};
 use super::repository::{Reach, reach};
 use super::session::Session;
 use bytes::Bytes;
@@ -162,7 +162,7 @@ impl Wire {
     pub(super) fn admit(&self, from: &Url, to: &Url) -> Result<(), Error> {
         let reach = self.reach(to);
         let refuse = |why: &str| {
-            let target = format!("{}://{}", to.scheme(), super::error::clean(to.authority()));
+            let target = format!("{}://{}", to.scheme(), clean(to.authority()));
             Err(Error::new(Kind::Protocol, format!("registry {} points to {target}: {why}", from.authority())))
         };
         match to.scheme() {
@@ -180,18 +180,25 @@ impl Wire {
     fn fault(&self, address: &Url, error: &reqwest::Error) -> Fault {
         // A connection that never came about will not come about a second later, one that broke may.
         let passing = !error.is_builder() && (!error.is_connect() || error.is_timeout());
-        let proxied = error.is_connect() && self.reach(address) != Reach::Loopback && has_proxy();
-        let hint = if proxied { " (through the proxy that the environment names)" } else { "" };
+        let hint = match self.reach(address) {
+            Reach::Verified if is_tls(error) => {
+                format!("; a registry without a certificate that can be verified has to be named with --insecure {}", address.authority())
+            }
+            Reach::Verified | Reach::Insecure if error.is_connect() && has_proxy() => " (through the proxy that the environment names)".to_owned(),
+            _ => String::new(),
+        };
         Fault { error: unreachable(address, &format!("{}{hint}", cause(error))), passing }
     }
 }
 
 fn has_proxy() -> bool {
-    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].iter().any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()))
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()))
 }
 
 pub(super) fn unreachable(address: &Url, why: &str) -> Error {
-    Error::new(Kind::Unreachable, format!("cannot reach registry {}: {why}", super::error::clean(address.authority())))
+    Error::new(Kind::Unreachable, format!("cannot reach registry {}: {why}", clean(address.authority())))
 }
 
 /// The next bytes of a body.

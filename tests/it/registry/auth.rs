@@ -4,8 +4,8 @@ use super::server::{GZIP, Image, Reply, Request, Server, amd64, client, one, pla
 use kapal::id::Digest;
 use kapal::registry::{Credential, Descriptor, Kind};
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// `user:secret`.
 const BASIC: &str = "Basic dXNlcjpzZWNyZXQ=";
@@ -18,7 +18,7 @@ fn write_config(dir: &Path, host: &str, entry: &str) {
     std::fs::write(dir.join("config.json"), format!(r#"{{"auths":{{"{host}":{entry}}}}}"#)).unwrap();
 }
 
-fn unauthorized(challenge: impl ToString) -> Reply {
+fn unauthorized(challenge: impl std::fmt::Display) -> Reply {
     Reply::new(401, r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#).with("WWW-Authenticate", challenge)
 }
 
@@ -90,7 +90,7 @@ async fn an_identity_token_is_posted() {
     let asked = &tokens.seen()[0];
     assert_eq!((asked.method.as_str(), asked.target.as_str()), ("POST", "/token"));
     let form = String::from_utf8(asked.body.clone()).unwrap();
-    assert_eq!(form, "grant_type=refresh_token&refresh_token=long%26lived&client_id=kapal&service=reg&scope=repository%3Aa%2Fb%3Apull");
+    assert_eq!(form, "service=reg&grant_type=refresh_token&refresh_token=long%26lived&client_id=kapal&scope=repository%3Aa%2Fb%3Apull");
 }
 
 #[tokio::test]
@@ -190,7 +190,8 @@ async fn a_login_is_tried_before_it_is_kept() {
 
 #[tokio::test]
 async fn a_login_by_token_asks_the_token_server() {
-    let tokens = Server::new(|request| if request.header("authorization") == Some(BASIC) { hand_out(request) } else { Reply::new(401, r#"{"details":"incorrect"}"#) });
+    let tokens =
+        Server::new(|request| if request.header("authorization") == Some(BASIC) { hand_out(request) } else { Reply::new(401, r#"{"details":"incorrect"}"#) });
     let server = bearer(Image::new("x"), &tokens);
     let dir = tempfile::tempdir().unwrap();
     let (client, _) = client(dir.path());

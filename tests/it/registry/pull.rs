@@ -164,10 +164,18 @@ async fn blobs_that_lie_are_refused() {
 #[tokio::test]
 async fn a_body_without_length_that_ends_early_is_truncated() {
     let image = Image::new(data(100_000));
-    let server = twisted(&image, |request, image| request.target.ends_with(&image.layer_address()).then(|| Reply::new(200, &image.layer[..60_000]).claim(None)));
-    let error = read(&server, layer(&image), None).await.unwrap_err();
+    let server =
+        twisted(&image, |request, image| request.target.ends_with(&image.layer_address()).then(|| Reply::new(200, &image.layer[..60_000]).claim(None)));
+    let mut stream = plain().blob(&server.repository(), &layer(&image), None);
+    let error = loop {
+        if let Err(error) = stream.next().await.unwrap() {
+            break error;
+        }
+    };
     assert!(error.kind() == Kind::Corrupt && error.to_string().contains("expected 100000 bytes, got 60000"), "{error}");
     assert_eq!(server.seen().len(), 2);
+    // Whoever reads on does not take it for the end.
+    assert_eq!(stream.next().await.unwrap().unwrap_err().kind(), Kind::Corrupt);
 }
 
 #[tokio::test]
@@ -236,7 +244,13 @@ async fn a_registry_that_asks_for_time_gets_it() {
 
 #[tokio::test]
 async fn a_registry_that_asks_for_an_hour_is_told_of() {
-    let server = Server::new(|request| if request.target == "/v2/" { Reply::new(200, "") } else { Reply::new(429, r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"pull rate limit"}]}"#).with("Retry-After", 3600) });
+    let server = Server::new(|request| {
+        if request.target == "/v2/" {
+            Reply::new(200, "")
+        } else {
+            Reply::new(429, r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"pull rate limit"}]}"#).with("Retry-After", 3600)
+        }
+    });
     let error = plain().resolve(&server.repository(), &one(), &amd64()).await.unwrap_err();
     assert_eq!(error.kind(), Kind::RateLimited);
     assert!(error.to_string().contains("pull rate limit") && error.to_string().contains("3600 s"), "{error}");

@@ -61,7 +61,10 @@ async fn a_failed_upload_begins_anew_and_a_refused_one_does_not() {
     });
     assert_eq!(plain().push_blob(&server.repository(), &blob(b"x"), opener(b"x".to_vec()), None, None).await.unwrap(), Pushed::Uploaded);
     assert_eq!(server.seen().iter().filter(|r| r.method == "POST").count(), 2);
-    let server = Server::new(|request| if request.method == "PUT" { Reply::new(400, r#"{"errors":[{"code":"DIGEST_INVALID","message":"bad"}]}"#) } else { taking(request) });
+    let server =
+        Server::new(
+            |request| if request.method == "PUT" { Reply::new(400, r#"{"errors":[{"code":"DIGEST_INVALID","message":"bad"}]}"#) } else { taking(request) },
+        );
     let error = plain().push_blob(&server.repository(), &blob(b"x"), opener(b"x".to_vec()), None, None).await.unwrap_err();
     assert!(error.kind() == Kind::Corrupt && server.asked("/uploads/7").len() == 1, "{error}");
 }
@@ -100,6 +103,7 @@ async fn a_manifest_is_stored_to_the_byte() {
     assert_eq!(digest, Digest::of(b"{ }"));
     let put = &server.asked("/manifests/1")[0];
     assert_eq!((put.header("content-type"), &put.body[..]), (Some(MANIFEST), &b"{ }"[..]));
-    let server = Server::new(|request| if request.method == "PUT" { Reply::new(201, "").with("Docker-Content-Digest", Digest::of(b"other")) } else { taking(request) });
+    let server =
+        Server::new(|request| if request.method == "PUT" { Reply::new(201, "").with("Docker-Content-Digest", Digest::of(b"other")) } else { taking(request) });
     assert_eq!(plain().push_manifest(&server.repository(), &one(), MANIFEST, (&b"{}"[..]).into()).await.unwrap_err().kind(), Kind::Corrupt);
 }

@@ -3,6 +3,7 @@
 use kapal::id::Digest;
 use kapal::registry::{Client, Notice, Options, Platform, Repository, Version};
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -42,7 +43,7 @@ impl Reply {
         Self { status, headers: Vec::new(), claimed: Some(body.len()), body, cut: None, endless: false }
     }
 
-    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub fn with(mut self, name: &str, value: impl Display) -> Self {
         self.headers.push((name.to_owned(), value.to_string()));
         self
     }
@@ -63,18 +64,20 @@ impl Reply {
     }
 
     fn write(&self, stream: &mut TcpStream, head_only: bool) -> std::io::Result<()> {
-        let mut head = format!("HTTP/1.1 {} Status\r\nConnection: close\r\n", self.status);
-        self.headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
-        self.claimed.iter().for_each(|length| head += &format!("Content-Length: {length}\r\n"));
-        stream.write_all(format!("{head}\r\n").as_bytes())?;
+        write!(stream, "HTTP/1.1 {} Status\r\nConnection: close\r\n", self.status)?;
+        for (name, value) in &self.headers {
+            write!(stream, "{name}: {value}\r\n")?;
+        }
+        if let Some(length) = self.claimed {
+            write!(stream, "Content-Length: {length}\r\n")?;
+        }
+        stream.write_all(b"\r\n")?;
         if head_only {
             return Ok(());
         }
         stream.write_all(&self.body[..self.cut.unwrap_or(self.body.len()).min(self.body.len())])?;
-        while self.endless {
-            stream.write_all(&[b' '; 64 * 1024])?;
-        }
-        Ok(())
+        // Until the client hangs up.
+        std::io::copy(&mut std::io::repeat(b' ').take(if self.endless { u64::MAX } else { 0 }), stream).map(drop)
     }
 }
 
@@ -189,9 +192,7 @@ impl Image {
 /// Bytes as a server gives them that knows ranges.
 pub fn ranged(request: &Request, bytes: &[u8]) -> Reply {
     match request.header("range").and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok()) {
-        Some(from) if from < bytes.len() => {
-            Reply::new(206, &bytes[from..]).with("Content-Range", format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len()))
-        }
+        Some(from) if from < bytes.len() => Reply::new(206, &bytes[from..]).with("Content-Range", format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len())),
         Some(_) => Reply::new(416, ""),
         None => Reply::new(200, bytes),
     }
