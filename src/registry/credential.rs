@@ -3,7 +3,7 @@
 use super::Client;
 use super::config_file::ConfigFile;
 use super::error::{Error, Kind};
-use super::helper::Helper;
+use super::keychain::Keychain;
 use super::repository::credential_key;
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 use std::fmt;
@@ -62,7 +62,7 @@ fn find(dir: &Path, host: &str) -> Result<Option<Credential>, Error> {
     let key = credential_key(host);
     let file = ConfigFile::read(dir)?;
     if let Some(name) = file.helper(key)
-        && let Some(found) = Helper::new(name)?.get(key)?
+        && let Some(found) = Keychain::new(name)?.get(key)?
     {
         return Ok(Some(found));
     }

@@ -4,7 +4,7 @@ use super::Client;
 use super::config_file::{ConfigFile, change};
 use super::credential::{Credential, blocking};
 use super::error::{Error, Kind};
-use super::helper::Helper;
+use super::keychain::Keychain;
 use super::repository::{check_host, credential_key};
 use super::session::{Session, join, refusal, words};
 use super::wire::Ask;
@@ -29,7 +29,7 @@ impl Client {
         blocking(move || {
             change(&dir, |file| {
                 let entry = if let Some(name) = file.helper(&key) {
-                    Helper::new(name)?.store(&key, &user, &password)?;
+                    Keychain::new(name)?.store(&key, &user, &password)?;
                     Value::Object(Map::new())
                 } else {
                     json!({ "auth": base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}")) })
@@ -56,7 +56,7 @@ impl Client {
             }
             change(&dir, |file| {
                 let kept = match file.helper(&key) {
-                    Some(name) => Helper::new(name)?.erase(&key)?,
+                    Some(name) => Keychain::new(name)?.erase(&key)?,
                     None => false,
                 };
                 Ok(file.remove(&key) || kept)

@@ -13,7 +13,7 @@ mod challenge;
 mod config_file;
 mod credential;
 mod error;
-mod helper;
+mod keychain;
 mod login;
 mod manifest;
 mod patience;

@@ -23,7 +23,7 @@ const OUTPUT: u64 = 64 * 1024;
 const TOKEN: &str = "<token>";
 
 /// A helper by its name.
-pub(super) struct Helper {
+pub(super) struct Keychain {
     program: String,
     time: Duration,
 }
@@ -37,7 +37,7 @@ struct Entry {
     secret: String,
 }
 
-impl Helper {
+impl Keychain {
     /// The helper of this name; names are letters, digits, `-` and `_`, so that they name a program on the path and nothing else.
     pub(super) fn new(name: &str) -> Result<Self, Error> {
         if !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
@@ -147,14 +147,14 @@ fn ended(child: &Child, until: Instant) -> std::io::Result<bool> {
 mod tests {
     use super::*;
 
-    fn helper(script: &str) -> (tempfile::TempDir, Helper) {
+    fn helper(script: &str) -> (tempfile::TempDir, Keychain) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("helper");
         // Written by a child: a descriptor of ours, inherited by another test's child, would make the script "busy".
         let write = Command::new("sh").args(["-c", r#"printf '#!/bin/sh\n%s\n' "$1" >"$2"; chmod 755 "$2""#, "sh", script]).arg(&path).status().unwrap();
         assert!(write.success());
         let program = path.to_str().unwrap().to_owned();
-        (dir, Helper { program, time: Duration::from_secs(20) })
+        (dir, Keychain { program, time: Duration::from_secs(20) })
     }
 
     #[test]
@@ -183,9 +183,9 @@ mod tests {
             tool.time = Duration::from_millis(200);
             assert!(tool.get("r").unwrap_err().to_string().contains("did not finish"));
         }
-        assert!(Helper::new("no-such-helper-anywhere").unwrap().get("r").unwrap_err().to_string().contains("cannot be run"));
+        assert!(Keychain::new("no-such-helper-anywhere").unwrap().get("r").unwrap_err().to_string().contains("cannot be run"));
         for name in ["", "a/b", "..", "a b", "a;b"] {
-            assert!(Helper::new(name).is_err(), "{name}");
+            assert!(Keychain::new(name).is_err(), "{name}");
         }
     }
 }
