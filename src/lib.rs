@@ -2,11 +2,16 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 #![deny(unsafe_code)]
 
+pub mod cli;
 pub mod container;
+pub mod engine;
 pub mod execdriver;
+pub mod graph;
 pub mod graphdb;
 pub mod graphdriver;
 pub mod id;
+pub mod job;
 pub mod monitor;
+pub mod registry;
 #[allow(unsafe_code)]
 pub mod sys;

@@ -1,5 +1,6 @@
 //! The tests that need neither root nor a network and take seconds.
 #![allow(clippy::unwrap_used)]
 
+mod registry;
 mod rust_text;
 mod tidy;
