@@ -4,6 +4,7 @@
 
 pub mod container;
 pub mod execdriver;
+pub mod graph;
 pub mod graphdriver;
 pub mod id;
 #[allow(unsafe_code)]
