@@ -1,7 +1,8 @@
 //! A console in the foreground: standard input to the container, its output here, until it ends or the user leaves.
 
 use super::face::Face;
-use super::terminal::{Detach, Raw, window};
+use super::detach::{self, Detach, DetachKeys};
+use super::terminal::{self, RawMode};
 use crate::engine::attach::{Console, ConsoleWriter, Output};
 use crate::engine::{Error, Kind, Result};
 use std::io::{self, IsTerminal};
@@ -41,8 +42,8 @@ pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End>
     let (mut reader, mut writer) = console.split();
     let terminal = how.tty && how.stdin && io::stdin().is_terminal() && !face.is_batch();
     let keys = how.detach_keys.as_deref();
-    let mut detach = Detach::new(keys.unwrap_or("ctrl-p,ctrl-q")).map_err(|e| Error::invalid(format!("--detach-keys: {e}")))?;
-    let raw = if terminal { Some(Raw::enter(io::stdin()).map_err(|e| Error::io("cannot switch the terminal to raw mode", &e))?) } else { None };
+    let mut detach = Detach::new(DetachKeys::parse(keys.unwrap_or_default()).map_err(|e| Error::invalid(format!("--detach-keys: {e}")))?);
+    let raw = if terminal { Some(RawMode::enter(io::stdin()).map_err(|e| Error::io("cannot switch the terminal to raw mode", &e))?) } else { None };
     if how.tty {
         resize(&mut writer).await?;
     }
@@ -55,7 +56,7 @@ pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End>
     let mut signals = Signals::open(how.sig_proxy && !terminal)?;
     let mut feeding = how.stdin;
     let end = loop {
-        let patience = detach.timeout();
+        let patience = detach.is_holding().then_some(detach::PATIENCE);
         tokio::select! {
             output = reader.next() => match output? {
                 Output::Stdout(bytes) => face.raw("stdout", &bytes)?,
@@ -82,7 +83,7 @@ pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End>
                 }
             },
             () = patient(patience) => {
-                let held = detach.give_up();
+                let held = detach.timeout();
                 if !held.is_empty() {
                     writer.stdin(&held).await?;
                 }
@@ -106,8 +107,8 @@ async fn patient(time: Option<std::time::Duration>) {
 }
 
 async fn resize(writer: &mut ConsoleWriter) -> Result<()> {
-    match window(io::stdout()).or_else(|| window(io::stdin())) {
-        Some((rows, columns)) => writer.resize(rows, columns).await,
+    match terminal::size(io::stdout()).or_else(|| terminal::size(io::stdin())) {
+        Some((columns, rows)) => writer.resize(rows, columns).await,
         None => Ok(()),
     }
 }

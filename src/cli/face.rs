@@ -166,9 +166,16 @@ impl Face {
             return Ok(());
         }
         let template = Template::parse(format).map_err(|e| Error::invalid(e.to_string()))?;
-        let names: Vec<(&str, &str)> = headers.iter().map(|(header, key)| (*key, *header)).collect();
-        let text = template.render_rows(rows, &names).map_err(|e| Error::invalid(e.to_string()))?;
-        self.print(&text)
+        let wrong = |e: super::template::TemplateError| Error::invalid(e.to_string());
+        if !template.is_table() {
+            return rows.iter().try_for_each(|row| self.say(&text::clean_block(&template.render(row).map_err(wrong)?)));
+        }
+        let titles: Vec<(&str, &str)> = headers.iter().map(|(header, key)| (*key, *header)).collect();
+        let mut table = Table::new(&template.header(&titles).map_err(wrong)?.split('\t').collect::<Vec<_>>());
+        for row in rows {
+            table.push(&template.render(row).map_err(wrong)?.split('\t').collect::<Vec<_>>());
+        }
+        self.print(&table.render())
     }
 
     /// Asks before something is destroyed. Without a terminal there is nobody to ask.

@@ -50,7 +50,7 @@ async fn run(arguments: args::Arguments) -> ExitCode {
         args::Action::Verb(verb) => {
             let failure = failure_status(&verb);
             let mut face = Face::standard();
-            if let verb::Verb::Version(version) = &verb {
+            if let verb::Verb::Version(version) = &*verb {
                 // Answers without a store: also where there is none.
                 return ended(inspect::version(version.format.format.as_deref(), &mut face), failure);
             }

@@ -95,8 +95,8 @@ pub async fn logs(mut job: job::logs::Logs, engine: &Engine, face: &mut Face) ->
     let moment = |text: Option<&String>| text.map(|text| when::moment(text, now)).transpose().map_err(Error::invalid);
     let nanos = |t: jiff::Timestamp| t.as_nanosecond() as i64;
     job.span = (moment(job.since.as_ref())?.map(nanos), moment(job.until.as_ref())?.map(nanos));
-    let (timestamps, follow, span) = (job.timestamps, job.follow, job.span);
-    let mut lines = engine.run(job).await?.lines(engine, follow, span);
+    let timestamps = job.timestamps;
+    let mut lines = engine.run(job).await?;
     // A terminal gets nothing raw, but for a container that has one of its own: that is what it drew.
     let guarded = io::stdout().is_terminal() && !lines.tty;
     loop {

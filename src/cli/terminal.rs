@@ -29,6 +29,33 @@ impl RawMode {
     /// # Errors
     /// The kernel's if `fd` is no terminal; `AlreadyExists` if one is raw already.
     pub fn enter(fd: impl AsFd) -> io::Result<Self> {
+        change(fd, Termios::make_raw).map(|()| Self(()))
+    }
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+#[derive(Debug)]
+pub struct Hidden(());
+
+impl Hidden {
+    /// Hides what is typed at `fd`.
+    ///
+    /// # Errors
+    /// As [`RawMode::enter`].
+    pub fn enter(fd: impl AsFd) -> io::Result<Self> {
+        change(fd, |termios| termios.local_modes.remove(rustix::termios::LocalModes::ECHO)).map(|()| Self(()))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Changes the terminal at `fd` and remembers what it was.
+fn change(fd: impl AsFd, how: impl FnOnce(&mut Termios)) -> io::Result<()> {
+    {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
             let next = std::panic::take_hook();
@@ -43,11 +70,11 @@ impl RawMode {
         }
         let before = tcgetattr(&fd)?;
         let kept = fcntl_dupfd_cloexec(&fd, 0)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(&kept, OptionalActions::Now, &raw)?;
+        let mut changed = before.clone();
+        how(&mut changed);
+        tcsetattr(&kept, OptionalActions::Now, &changed)?;
         *slot = Some((kept, before));
-        Ok(Self(()))
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::face::Face;
 use super::perform::run;
-use super::progress::{Board, Line};
+use super::progress::{Line, Progress};
 use super::text;
 use crate::engine::{Engine, Error, Job, Result};
 use crate::job;
@@ -12,7 +12,9 @@ use std::io::{self, IsTerminal, Read, Write};
 /// Runs a job and shows how far it is; Ctrl-C calls it off.
 pub async fn with_progress<J: Job>(job: J, engine: &Engine, face: &mut Face, quiet: bool) -> Result<J::Output> {
     let mut handle = engine.submit(job)?;
-    let mut board = Board::new(io::stderr().is_terminal() && !face.is_batch());
+    let screen = if face.is_batch() { None } else { super::terminal::size(io::stderr()) };
+    let mut board = Progress::new(io::stderr(), screen);
+    let mut lines: Vec<Line> = Vec::new();
     let cancel = handle.canceller();
     let mut ended = false;
     loop {
@@ -28,10 +30,24 @@ pub async fn with_progress<J: Job>(job: J, engine: &Engine, face: &mut Face, qui
         if face.is_json() {
             face.progress(&progress)?;
         } else if !quiet {
-            board.show(&Line { id: progress.id, status: progress.status, current: progress.current, total: progress.total });
+            if progress.id.is_empty() {
+                // A sentence stands above what is drawn from then on.
+                let _ = board.finish(&lines);
+                face.note(&progress.status)?;
+                lines.clear();
+                board = Progress::new(io::stderr(), screen);
+                continue;
+            }
+            let line = Line { id: progress.id, status: progress.status, current: progress.current, total: progress.total };
+            match lines.iter_mut().find(|known| !known.id.is_empty() && known.id == line.id) {
+                Some(known) => *known = line,
+                None => lines.push(line),
+            }
+            // A terminal that is gone is no reason to stop the work.
+            let _ = board.update(&lines, std::time::Instant::now());
         }
     }
-    board.finish();
+    let _ = board.finish(&lines);
     handle.result().await
 }
 
@@ -124,35 +140,10 @@ fn check_output(given: bool, face: &Face) -> Result<()> {
     Ok(())
 }
 
-/// `save`.
-pub async fn save(job: job::save::Save, engine: &Engine, face: &mut Face) -> Result<i32> {
-    check_output(job.output.is_some(), face)?;
-    run(job, engine).await.map(|()| 0)
-}
-
 /// `export`.
 pub async fn export(job: job::export::Export, engine: &Engine, face: &mut Face) -> Result<i32> {
     check_output(job.output.is_some(), face)?;
     run(job, engine).await.map(|()| 0)
-}
-
-/// `load`.
-pub async fn load(job: job::load::Load, engine: &Engine, face: &mut Face) -> Result<i32> {
-    if job.input.is_none() && io::stdin().is_terminal() {
-        return Err(Error::invalid("load reads an archive").hint("name a file with -i, or redirect the input"));
-    }
-    let quiet = job.quiet;
-    let loaded = with_progress(job, engine, face, quiet).await?;
-    for image in &loaded {
-        for name in &image.names {
-            face.say(&text::clean(&format!("Loaded image: {name}")))?;
-        }
-        if image.names.is_empty() {
-            face.say(&format!("Loaded image ID: {}", image.id))?;
-        }
-    }
-    face.give(serde_json::to_value(loaded).unwrap_or_default());
-    Ok(0)
 }
 
 /// `cp`.

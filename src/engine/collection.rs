@@ -49,15 +49,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Files that nothing names. The caller holds the collection lock alone.
+    /// Files that nothing names. Whole blobs and layers that no image uses are none: a pull that was cut short goes on
+    /// with them, and a prune takes them. The caller holds the collection lock alone.
     pub fn unnamed(&self) -> Result<Vec<Unnamed>> {
         let mut found = Vec::new();
         let listed = |what: &str, error: &io::Error| Error::io(format_args!("cannot list {what}"), error);
         let driver = self.graph()?;
         let layers: HashSet<String> = self.db().layers(driver.name())?.into_iter().map(|row| row.id).collect();
         found.extend(driver.layers().map_err(|e| listed("layers", &e))?.into_iter().filter(|id| !layers.contains(id.as_str())).map(Unnamed::Layer));
-        let used: HashSet<String> = self.db().used_blobs()?.into_iter().collect();
-        found.extend(self.content().list().map_err(|e| listed("blobs", &e))?.into_iter().filter(|id| !used.contains(id.as_str())).map(Unnamed::Blob));
         // Those listed before the rows are read: a container that is made meanwhile has its row by the time it counts.
         let files = driver.containers().map_err(|e| listed("containers' files", &e))?;
         let logs = names(&self.place().containers());
@@ -90,8 +89,6 @@ fn names(folder: &std::path::Path) -> Vec<String> {
 pub enum Unnamed {
     /// A layer's files.
     Layer(crate::id::LayerId),
-    /// A blob.
-    Blob(crate::id::Digest),
     /// A container's files.
     Container(crate::id::ContainerId),
     /// A volume's files.
@@ -102,7 +99,6 @@ impl std::fmt::Display for Unnamed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Layer(id) => write!(f, "layer {id} has files but no name"),
-            Self::Blob(id) => write!(f, "blob {id} is there but no image uses it"),
             Self::Container(id) => write!(f, "container {id} has files but no name"),
             Self::Volume(name) => write!(f, "volume {name:?} has files but no name"),
         }
@@ -114,7 +110,6 @@ impl Unnamed {
     pub fn remove(&self, engine: &Engine) -> Result<()> {
         let result = match self {
             Self::Layer(id) => engine.graph()?.remove_layer(id),
-            Self::Blob(id) => engine.content().remove(id),
             Self::Container(id) => engine.graph()?.remove(id).and_then(|()| gone(std::fs::remove_dir_all(engine.place().container(id)))),
             Self::Volume(name) => gone(std::fs::remove_dir_all(engine.place().volumes().join(name))),
         };

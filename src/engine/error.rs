@@ -1,6 +1,6 @@
 //! What went wrong: a kind to branch on, a sentence to read, a hint what to do.
 
-use crate::{graph, graphdb, registry};
+use crate::graphdb;
 use std::fmt;
 
 /// What sort of failure it is; becomes an exit status or an HTTP status in exactly one place each.

@@ -49,7 +49,6 @@ pub struct JobContext {
     pub engine: Engine,
     progress: Option<mpsc::UnboundedSender<Progress>>,
     cancel: watch::Receiver<bool>,
-    canceller: Arc<watch::Sender<bool>>,
 }
 
 impl JobContext {
@@ -132,7 +131,9 @@ impl Engine {
     /// Does a job and waits for its result.
     pub async fn run<J: Job>(&self, job: J) -> Result<J::Output> {
         let (canceller, cancel) = watch::channel(false);
-        let context = JobContext { engine: self.clone(), progress: None, cancel, canceller: Arc::new(canceller) };
+        let context = JobContext { engine: self.clone(), progress: None, cancel };
+        // Kept to the end: without it the job would take itself for one that nobody can call off.
+        let _canceller = canceller;
         let id = self.enter::<J>(&job)?;
         let result = job.run(context).await;
         self.leave(id, result.as_ref().err());
@@ -149,7 +150,7 @@ impl Engine {
         let (canceller, cancel) = watch::channel(false);
         let canceller = Arc::new(canceller);
         let (sender, progress) = mpsc::unbounded_channel();
-        let context = JobContext { engine: self.clone(), progress: Some(sender), cancel, canceller: Arc::clone(&canceller) };
+        let context = JobContext { engine: self.clone(), progress: Some(sender), cancel };
         let id = self.enter::<J>(&job)?;
         let engine = self.clone();
         let task = tokio::spawn(async move {

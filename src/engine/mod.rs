@@ -6,6 +6,7 @@
 pub mod attach;
 pub mod check;
 pub mod collection;
+pub mod commit;
 pub mod containers;
 pub mod error;
 pub mod event;
@@ -14,9 +15,11 @@ pub mod images;
 pub mod job;
 pub mod life;
 pub mod lock;
+pub mod logs;
 pub mod process;
 pub mod record;
 pub mod recovery;
+pub mod registries;
 pub mod removal;
 pub mod snapshot;
 pub mod volumes;
@@ -142,7 +145,7 @@ impl Engine {
     pub fn registry(&self) -> Result<&registry::Client> {
         if self.0.registry.get().is_none() {
             let options = registry::Options { insecure: self.0.options.insecure.clone(), docker_config_dir: self.0.options.docker_config.clone(), ..Default::default() };
-            let _ = self.0.registry.set(registry::Client::new(options)?);
+            let _ = self.0.registry.set(registry::Client::new(options));
         }
         self.0.registry.get().ok_or_else(|| Error::new(Kind::Failed, "no registry client"))
     }

@@ -1,5 +1,8 @@
 //! `attach`: the console of a running container.
 
+use crate::container::Container;
+use crate::engine::attach::Console;
+use crate::engine::{Job, JobContext, Result};
 use clap::Args;
 
 /// Connect to a running container's console
@@ -16,4 +19,20 @@ pub struct Attach {
     pub sig_proxy: bool,
     /// Container
     pub container: String,
+}
+
+impl Job for Attach {
+    type Output = (Container, Console);
+    const VERB: &'static str = "attach";
+    const KEPT: bool = false;
+
+    fn title(&self) -> String {
+        format!("attach {}", self.container)
+    }
+
+    async fn run(self, context: JobContext) -> Result<(Container, Console)> {
+        let container = context.engine.container(&self.container)?;
+        let console = context.engine.attach(&container).await?;
+        Ok((container, console))
+    }
 }

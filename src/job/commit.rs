@@ -1,6 +1,6 @@
 //! `commit`: an image made from a container's files.
 
-use crate::engine::images::Commit as How;
+use crate::engine::commit::Commit as How;
 use crate::engine::{Job, JobContext, Result};
 use crate::id::ImageId;
 use clap::Args;

@@ -1,5 +1,9 @@
 //! `exec`: a command beside a container's own.
 
+use super::values;
+use crate::engine::attach::Console;
+use crate::engine::{Error, Job, JobContext, Result};
+use crate::execdriver::spec::ExecOptions;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -36,4 +40,46 @@ pub struct Exec {
     /// Container, then the command and its arguments
     #[arg(value_name = "CONTAINER COMMAND [ARG]", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<String>,
+}
+
+/// A command that runs beside a container's own.
+#[derive(Debug)]
+pub struct Started {
+    /// A name for it.
+    pub id: String,
+    /// Its console, unless it is detached.
+    pub console: Option<Console>,
+}
+
+impl Job for Exec {
+    type Output = Started;
+    const VERB: &'static str = "exec";
+
+    fn title(&self) -> String {
+        format!("exec {}", self.words.join(" "))
+    }
+
+    async fn run(self, context: JobContext) -> Result<Started> {
+        let Some((name, command)) = self.words.split_first() else { return Err(Error::invalid("exec needs a container and a command")) };
+        if name.starts_with('-') {
+            return Err(Error::invalid(format!("unknown option {name}")).hint("`kapal exec --help` lists the options"));
+        }
+        if command.is_empty() {
+            return Err(Error::invalid("exec needs a command").hint(format!("such as `kapal exec -it {name} sh`")));
+        }
+        if self.workdir.as_ref().is_some_and(|dir| !dir.starts_with('/')) {
+            return Err(Error::invalid("-w: expected an absolute path"));
+        }
+        let mut env = Vec::new();
+        for file in &self.env_file {
+            env.extend(values::file_lines("--env-file", file)?);
+        }
+        env.extend(self.env.iter().cloned());
+        let env = env.into_iter().filter_map(|entry| if entry.contains('=') { Some(entry) } else { std::env::var(&entry).ok().map(|value| format!("{entry}={value}")) }).collect();
+        let container = context.engine.container(name)?;
+        let options = ExecOptions { args: command.to_vec(), env, user: self.user, workdir: self.workdir, tty: self.tty, stdin: self.interactive && !self.detach, privileged: self.privileged };
+        let (id, console) = context.engine.exec(&container, options, self.detach).await?;
+        context.engine.tell(&container, "exec_start", &[("execID", id.clone())]);
+        Ok(Started { id, console })
+    }
 }

@@ -1,5 +1,6 @@
 //! `logs`: what containers wrote.
 
+use crate::engine::logs::Reader;
 use crate::engine::{Error, Job, JobContext, Result};
 use clap::Args;
 
@@ -28,17 +29,8 @@ pub struct Logs {
     pub span: (Option<i64>, Option<i64>),
 }
 
-/// Where the lines come from, and which.
-#[derive(Clone, Debug)]
-pub struct LogSource {
-    /// The container.
-    pub container: crate::container::Container,
-    /// How many of the last lines; `None` for all.
-    pub tail: Option<usize>,
-}
-
 impl Job for Logs {
-    type Output = LogSource;
+    type Output = Reader;
     const VERB: &'static str = "logs";
     const KEPT: bool = false;
 
@@ -46,7 +38,7 @@ impl Job for Logs {
         format!("logs {}", self.container)
     }
 
-    async fn run(self, context: JobContext) -> Result<LogSource> {
+    async fn run(self, context: JobContext) -> Result<Reader> {
         let container = context.engine.container(&self.container)?;
         if container.host_config.log.driver == "none" {
             return Err(Error::conflict(format!("container {} keeps no log: it was made with --log-driver none", container.name)));
@@ -55,6 +47,6 @@ impl Job for Logs {
             "all" | "-1" => None,
             number => Some(number.parse().map_err(|_| Error::invalid(format!("--tail {number:?}: expected a number of lines, or all")))?),
         };
-        Ok(LogSource { container, tail })
+        Ok(Reader::new(&context.engine, container, tail, self.follow, self.span))
     }
 }

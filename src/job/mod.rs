@@ -15,7 +15,7 @@ pub mod info;
 pub mod inspect;
 pub mod jobs;
 pub mod kill;
-pub mod load;
+pub mod layers;
 pub mod login;
 pub mod logs;
 pub mod mounts;

@@ -1,7 +1,13 @@
 //! `pull`: an image from a registry, its layers in parallel, each streamed once.
 
-use crate::engine::{Job, JobContext, Result};
-use crate::id::{Digest, ImageId};
+use super::layers::{self, Wanted};
+use crate::engine::images::{NewImage, reference};
+use crate::engine::{Error, Job, JobContext, Result, registries};
+use crate::graph::image::Document;
+use crate::graph::reference::Reference;
+use crate::graphdb::BlobRow;
+use crate::id::{Digest, ImageId, chain};
+use crate::registry::{Client, Platform, Resolved, Version};
 use clap::Args;
 use serde::Serialize;
 
@@ -31,6 +37,8 @@ pub struct Pull {
 pub struct Pulled {
     /// The reference, whole.
     pub reference: String,
+    /// The reference as people write it.
+    pub familiar: String,
     /// The digest of what the registry holds under that name.
     pub digest: Digest,
     /// The image.
@@ -38,3 +46,115 @@ pub struct Pulled {
     /// It was there already, all of it.
     pub up_to_date: bool,
 }
+
+impl Job for Pull {
+    type Output = Vec<Pulled>;
+    const VERB: &'static str = "pull";
+
+    fn title(&self) -> String {
+        format!("pull {}", self.reference)
+    }
+
+    async fn run(self, context: JobContext) -> Result<Vec<Pulled>> {
+        let name = reference(&self.reference)?;
+        let client = registries::client(&context, name.domain(), self.insecure)?;
+        let platform = match &self.platform {
+            Some(text) => text.parse::<Platform>().map_err(|error| Error::invalid(format!("--platform: {error}")))?,
+            None => Platform::host(),
+        };
+        let mut wanted = Vec::new();
+        if self.all_tags {
+            if name.tag().is_some() || name.digest().is_some() {
+                return Err(Error::invalid(format!("--all-tags takes a repository without a tag, not {}", name.familiar())));
+            }
+            for tag in client.tags(&registries::repository(&name)).await? {
+                wanted.push(name.with_tag(&tag).map_err(|error| Error::invalid(error.to_string()))?);
+            }
+        } else {
+            if name.tag().is_none() && name.digest().is_none() {
+                context.say("Using default tag: latest");
+            }
+            wanted.push(name.with_default_tag());
+        }
+        let mut pulled = Vec::with_capacity(wanted.len());
+        for name in wanted {
+            tokio::select! {
+                one = one(&name, &client, &platform, &context) => pulled.push(one?),
+                () = context.cancelled() => context.check()?,
+            }
+        }
+        Ok(pulled)
+    }
+}
+
+async fn one(name: &Reference, client: &Client, platform: &Platform, context: &JobContext) -> Result<Pulled> {
+    let repository = registries::repository(name);
+    let version = match (name.digest(), name.tag()) {
+        (Some(digest), _) => Version::Digest(digest.clone()),
+        (None, tag) => Version::Tag(tag.unwrap_or(crate::graph::reference::DEFAULT_TAG).to_owned()),
+    };
+    context.say(format!("{}: Pulling from {}", name.digest().map_or_else(|| name.tag().unwrap_or_default().to_owned(), ToString::to_string), name.path()));
+    let resolved = client.resolve(&repository, &version, platform).await?;
+    let document = Document::parse(&resolved.config_bytes).map_err(|error| Error::new(crate::engine::Kind::Corrupt, format!("{}: {error}", name.familiar())))?;
+    let names = names(name, &resolved.digest);
+    if let Some(image) = up_to_date(&document, &names, context)? {
+        return Ok(Pulled { reference: name.to_string(), familiar: name.familiar(), digest: resolved.digest, image, up_to_date: true });
+    }
+    let held = context.blocking(|context| context.engine.bring_in()).await?;
+    let wanted = wanted(name, &document, &resolved)?;
+    let stream = {
+        let (client, repository) = (client.clone(), repository.clone());
+        move |layer: &Wanted, progress: crate::registry::Progress| client.blob(&repository, &layer.descriptor, Some(progress)).into_reader()
+    };
+    layers::bring(wanted, stream, context).await?;
+    let image = context.blocking(move |context| enter(&document, &resolved, names, context).map(|id| (id, resolved.digest))).await;
+    drop(held);
+    let (image, digest) = image?;
+    context.engine.tell_of("image", "pull", image.as_str(), &name.familiar());
+    Ok(Pulled { reference: name.to_string(), familiar: name.familiar(), digest, image, up_to_date: false })
+}
+
+/// The names that a pulled image gets: its tag, and the digest it has in that repository.
+fn names(name: &Reference, digest: &Digest) -> Vec<(String, bool)> {
+    let mut names = vec![(name.with_digest(digest.clone()).to_string(), true)];
+    if name.tag().is_some() && name.digest().is_none() {
+        names.push((name.to_string(), false));
+    }
+    names
+}
+
+/// The image, if it is there with all these names.
+fn up_to_date(document: &Document, names: &[(String, bool)], context: &JobContext) -> Result<Option<ImageId>> {
+    let id = document.id();
+    let driver = context.engine.graph()?.name();
+    for (name, _) in names {
+        if context.engine.db().image_named(driver, name)?.is_none_or(|row| row.id != id.as_str()) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(id))
+}
+
+fn wanted(name: &Reference, document: &Document, resolved: &Resolved) -> Result<Vec<Wanted>> {
+    let diffs = document.diff_ids();
+    if diffs.len() != resolved.layers.len() {
+        return Err(Error::new(
+            crate::engine::Kind::Corrupt,
+            format!("{}: the manifest names {} layers, the configuration {}", name.familiar(), resolved.layers.len(), diffs.len()),
+        ));
+    }
+    let chain = chain(&diffs);
+    Ok(resolved.layers.iter().zip(diffs).zip(chain).map(|((layer, diff), id)| Wanted { id, diff, descriptor: layer.descriptor(), compression: layer.compression.into() }).collect())
+}
+
+fn enter(document: &Document, resolved: &Resolved, names: Vec<(String, bool)>, context: &JobContext) -> Result<ImageId> {
+    let engine = &context.engine;
+    let failed = |e: std::io::Error| Error::io("cannot keep the image's documents", &e);
+    engine.content().put(document.bytes()).map_err(failed)?;
+    let manifest = engine.content().put(&resolved.manifest).map_err(failed)?;
+    // Named only once it is on the disk: a power failure must not leave a name without its files.
+    engine.content().sync().map_err(failed)?;
+    let blobs = resolved.layers.iter().map(|layer| BlobRow { digest: layer.digest.to_string(), size: layer.size as i64, media_type: layer.media_type.clone() }).collect();
+    engine.enter_image(&NewImage { document, manifest, media_type: resolved.media_type.clone(), blobs, names })
+}
+

@@ -1,6 +1,11 @@
 //! `run`: a container made and started.
 
+use super::create;
 use super::options::ContainerOptions;
+use crate::engine::attach::{self, Console};
+use crate::engine::{Error, Job, JobContext, Result};
+use crate::id::ContainerId;
+use crate::monitor::protocol::Hello;
 use clap::Args;
 
 /// Make a container from an image and start it
@@ -18,4 +23,50 @@ pub struct Run {
     /// How.
     #[command(flatten)]
     pub options: ContainerOptions,
+}
+
+/// A container that was made and started.
+#[derive(Debug)]
+pub struct Started {
+    /// The container.
+    pub id: ContainerId,
+    /// Its name.
+    pub name: String,
+    /// Its console, unless it is detached.
+    pub console: Option<Console>,
+}
+
+impl Job for Run {
+    type Output = Started;
+    const VERB: &'static str = "run";
+
+    fn title(&self) -> String {
+        format!("run {}", self.options.words.join(" "))
+    }
+
+    async fn run(self, context: JobContext) -> Result<Started> {
+        if self.detach && self.options.rm && self.options.attach.iter().any(|stream| !stream.is_empty()) {
+            return Err(Error::conflict("-d and -a exclude each other"));
+        }
+        let hello = Hello { stdin: self.options.interactive, output: true, scrollback: false, exit: true };
+        let remove = self.options.rm;
+        let detach = self.detach;
+        let created = create::create(self.options, &context).await?;
+        let (console, first) = if detach {
+            (None, None)
+        } else {
+            let (ours, theirs) = attach::pair()?;
+            (Some(Console::open(ours, hello).await?), Some(theirs))
+        };
+        match context.engine.start(&created.id, first).await {
+            Ok(()) => Ok(Started { id: created.id, name: created.name, console }),
+            Err(error) => {
+                // What could not be started and is to be removed at its end is at its end.
+                if remove && let Ok(container) = context.engine.container_by_id(&created.id) {
+                    context.engine.remove(&container, true, true).await?;
+                }
+                Err(error)
+            }
+        }
+    }
 }

@@ -1,5 +1,10 @@
 //! `start`: containers started.
 
+use super::rm::Several;
+use crate::container::Container;
+use crate::engine::attach::{self, Console};
+use crate::engine::{Error, Job, JobContext, Result};
+use crate::monitor::protocol::Hello;
 use clap::Args;
 
 /// Start containers
@@ -17,4 +22,43 @@ pub struct Start {
     /// Containers
     #[arg(required = true, value_name = "CONTAINER")]
     pub containers: Vec<String>,
+}
+
+/// What was started.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The container to be looked at, with its console.
+    pub console: Option<(Container, Console)>,
+    /// What became of each.
+    pub several: Several,
+}
+
+impl Job for Start {
+    type Output = Outcome;
+    const VERB: &'static str = "start";
+
+    fn title(&self) -> String {
+        format!("start {}", self.containers.join(" "))
+    }
+
+    async fn run(self, context: JobContext) -> Result<Outcome> {
+        if self.attach || self.interactive {
+            let [name] = self.containers.as_slice() else { return Err(Error::invalid("only one container can be attached to at once")) };
+            let container = context.engine.container(name)?;
+            let (ours, theirs) = attach::pair()?;
+            let hello = Hello { stdin: self.interactive && container.config.open_stdin, output: true, scrollback: false, exit: true };
+            let console = Console::open(ours, hello).await?;
+            context.engine.start(&container.id, Some(theirs)).await?;
+            return Ok(Outcome { console: Some((container, console)), several: Several::default() });
+        }
+        let mut several = Several::default();
+        for name in &self.containers {
+            let result = match context.engine.container(name) {
+                Ok(container) => context.engine.start(&container.id, None).await,
+                Err(error) => Err(error),
+            };
+            several.add(name, result);
+        }
+        Ok(Outcome { console: None, several })
+    }
 }

@@ -167,7 +167,7 @@ pub fn prune(all: bool, context: &JobContext) -> Result<Pruned> {
     let mut pruned = Pruned::default();
     for volume in context.engine.volumes()?.into_iter().filter(|v| v.users == 0 && (all || v.anonymous)) {
         context.check()?;
-        let size = crate::engine::files::tree_size(std::path::Path::new(&volume.mountpoint));
+        let size = size(&volume);
         match context.engine.remove_volume(&volume.name) {
             // A container took it meanwhile.
             Err(error) if error.kind == Kind::Conflict => {}
@@ -179,4 +179,9 @@ pub fn prune(all: bool, context: &JobContext) -> Result<Pruned> {
         }
     }
     Ok(pruned)
+}
+
+/// Bytes of a volume's files.
+pub fn size(volume: &Volume) -> u64 {
+    crate::engine::files::tree_size(std::path::Path::new(&volume.mountpoint))
 }

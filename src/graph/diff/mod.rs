@@ -20,7 +20,7 @@ mod pack;
 mod walk;
 
 pub use extract::extract;
-//pub use pack::{Changed, Pack, pack_changes, pack_layer, pack_tree};
+pub use pack::{Changed, Pack, pack_changes, pack_layer, pack_tree};
 
 use std::path::PathBuf;
 

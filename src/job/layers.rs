@@ -1,0 +1,195 @@
+//! Layers brought in: streamed once each, several at a time, put in their places bottom first.
+
+use crate::engine::{Error, JobContext, Kind, Progress, Result};
+use crate::graph::content::{Batch, Parked};
+use crate::graph::diff::Limits;
+use crate::graph::layer::{Unpacked, unpack};
+use crate::graph::stream::Compression;
+use crate::graphdriver::{Staging, Unsaid};
+use crate::id::{DiffId, LayerId};
+use crate::registry::{Descriptor, Error as RegistryError, Progress as Heard};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::Semaphore;
+
+/// Layers on their way at once.
+const AT_ONCE: usize = 3;
+
+/// A layer that is to be in its place.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Chain id.
+    pub id: LayerId,
+    /// The digest of its tar stream.
+    pub diff: DiffId,
+    /// Its blob.
+    pub descriptor: Descriptor,
+    /// How the blob is compressed.
+    pub compression: Compression,
+}
+
+impl Wanted {
+    fn short(&self) -> String {
+        self.descriptor.digest.short().to_owned()
+    }
+}
+
+/// A layer that was extracted and is not in its place yet.
+struct Extracted {
+    staging: Option<Staging>,
+    parked: Parked,
+    unpacked: Option<Unpacked>,
+}
+
+/// Brings all layers in; `open` gives a blob's bytes. The caller holds the collection lock shared.
+pub async fn bring<R: Read + Send + 'static>(wanted: Vec<Wanted>, open: impl Fn(&Wanted, Heard) -> R + Clone + Send + 'static, context: &JobContext) -> Result<()> {
+    let batch = Arc::new(context.engine.content().batch().map_err(|e| Error::io("cannot keep blobs", &e))?);
+    let gate = Arc::new(Semaphore::new(AT_ONCE));
+    let stop = Arc::new(AtomicBool::new(false));
+    // Should this future be dropped half-way (the job was called off), the threads stop at their next read.
+    let _stop = StopOnDrop(Arc::clone(&stop));
+    let mut tasks = Vec::with_capacity(wanted.len());
+    for layer in &wanted {
+        say(context, &layer.short(), "Waiting", None);
+        let (layer, batch, gate, stop, open, context) = (layer.clone(), Arc::clone(&batch), Arc::clone(&gate), Arc::clone(&stop), open.clone(), context.clone());
+        tasks.push(tokio::spawn(async move {
+            let permit = gate.acquire_owned().await;
+            let result = context.blocking(move |context| fetch(&layer, &batch, &stop, open, context)).await;
+            drop(permit);
+            result
+        }));
+    }
+    let mut parents: Vec<LayerId> = Vec::new();
+    let mut failure = None;
+    for (layer, task) in wanted.into_iter().zip(tasks) {
+        let extracted = task.await.unwrap_or_else(|e| Err(Error::new(Kind::Failed, format!("the pull broke down: {e}"))));
+        if failure.is_some() {
+            continue;
+        }
+        let placed = match extracted {
+            Ok(extracted) => {
+                let (id, parents) = (layer.id.clone(), parents.clone());
+                let result = context.blocking(move |context| place(&layer, extracted, &parents, context)).await;
+                result.map(|()| id)
+            }
+            Err(error) => Err(error),
+        };
+        match placed {
+            Ok(id) => parents.push(id),
+            Err(error) => {
+                stop.store(true, Ordering::Relaxed);
+                failure = Some(error);
+            }
+        }
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn say(context: &JobContext, id: &str, status: &str, bytes: Option<(u64, u64)>) {
+    context.progress(Progress { id: id.to_owned(), status: status.to_owned(), current: bytes.map(|b| b.0), total: bytes.map(|b| b.1) });
+}
+
+/// A stream that ends with an error once nobody wants it any more.
+struct Stoppable<R> {
+    inner: R,
+    stop: Arc<AtomicBool>,
+}
+
+impl<R: Read> Read for Stoppable<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(io::Error::other("cancelled"));
+        }
+        self.inner.read(buffer)
+    }
+}
+
+fn fetch<R: Read + Send>(layer: &Wanted, batch: &Arc<Batch>, stop: &Arc<AtomicBool>, open: impl Fn(&Wanted, Heard) -> R, context: &JobContext) -> Result<Option<Extracted>> {
+    context.check()?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(Error::new(Kind::Cancelled, "cancelled"));
+    }
+    let engine = &context.engine;
+    let driver = engine.graph()?;
+    let has_layer = engine.db().layer(driver.name(), layer.id.as_str())?.is_some();
+    let has_blob = engine.content().has(&layer.descriptor.digest).map_err(|e| Error::io("cannot look at blobs", &e))?;
+    if has_layer && has_blob {
+        say(context, &layer.short(), "Already exists", None);
+        return Ok(None);
+    }
+    let id = layer.short();
+    let total = layer.descriptor.size;
+    let told = AtomicU64::new(0);
+    let listener = context.clone();
+    let heard: Heard = Arc::new(move |bytes| {
+        // A word for every hundredth, not for every packet.
+        let step = (total / 100).max(64 << 10);
+        if bytes == total {
+            say(&listener, &id, "Extracting", Some((bytes, total)));
+        } else if bytes >= told.load(Ordering::Relaxed) + step || bytes == 0 {
+            told.store(bytes, Ordering::Relaxed);
+            say(&listener, &id, "Downloading", Some((bytes, total)));
+        }
+    });
+    let stream = Stoppable { inner: open(layer, heard), stop: Arc::clone(stop) };
+    let mut writer = Arc::clone(batch).writer().map_err(|e| Error::io("cannot keep the blob", &e))?;
+    if has_layer {
+        // The files are here, the blob that they came from is not: it is kept for pushes and archives.
+        let mut stream = stream;
+        io::copy(&mut stream, &mut writer).map_err(|e| lost(layer, e))?;
+        let parked = writer.park();
+        check(layer, parked.digest.as_str(), layer.descriptor.digest.as_str())?;
+        return Ok(Some(Extracted { staging: None, parked, unpacked: None }));
+    }
+    let staging = driver.stage().map_err(|e| Error::io("cannot make a folder for a layer", &e))?;
+    let unpacked = unpack(stream, layer.compression, Some(&mut writer), staging.lock.as_fd(), &Limits::default()).map_err(|e| lost(layer, e))?;
+    check(layer, unpacked.blob.as_str(), layer.descriptor.digest.as_str())?;
+    check(layer, unpacked.diff.as_str(), layer.diff.as_str())?;
+    for name in &unpacked.extracted.unkept {
+        context.say(format!("WARNING: layer {}: this file system cannot hold the extended attribute {name}", layer.short()));
+    }
+    Ok(Some(Extracted { staging: Some(staging), parked: writer.park(), unpacked: Some(unpacked) }))
+}
+
+fn check(layer: &Wanted, found: &str, expected: &str) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Corrupt, format!("layer {}: digest mismatch: expected {expected}, the content has {found}", layer.descriptor.digest)))
+}
+
+/// The registry's own words, if it was the registry that failed.
+fn lost(layer: &Wanted, error: io::Error) -> Error {
+    match RegistryError::from_reader(error) {
+        Ok(error) => error.into(),
+        Err(error) if error.to_string().contains("cancelled") => Error::new(Kind::Cancelled, "cancelled"),
+        Err(error) => {
+            let kind = if error.kind() == io::ErrorKind::InvalidData || error.kind() == io::ErrorKind::UnexpectedEof { Kind::Corrupt } else { Kind::Failed };
+            Error::new(kind, format!("layer {}: {error}", layer.descriptor.digest))
+        }
+    }
+}
+
+/// Puts an extracted layer in its place and names it.
+fn place(layer: &Wanted, extracted: Option<Extracted>, parents: &[LayerId], context: &JobContext) -> Result<()> {
+    let Some(Extracted { staging, parked, unpacked }) = extracted else { return Ok(()) };
+    let engine = &context.engine;
+    parked.commit().map_err(|e| Error::io("cannot keep the blob", &e))?;
+    if let (Some(staging), Some(unpacked)) = (staging, unpacked) {
+        let unsaid = Unsaid { folders: unpacked.extracted.unsaid.folders, links: unpacked.extracted.unsaid.links };
+        engine.graph()?.commit(staging, &layer.id, parents, &unsaid).map_err(|e| Error::io(format_args!("layer {}", layer.descriptor.digest), &e))?;
+        engine.enter_layer(&layer.id, parents.last(), &layer.diff, unpacked.extracted.bytes)?;
+    }
+    say(context, &layer.short(), "Pull complete", None);
+    Ok(())
+}
