@@ -62,8 +62,10 @@ pub struct Asking<J: Args> {
 #[derive(Subcommand, Clone, Debug)]
 pub enum Verb {
     /// Make a container from an image and start it
+    #[command(disable_help_flag = true)]
     Run(Box<job::run::Run>),
     /// Make a container without starting it
+    #[command(disable_help_flag = true)]
     Create(Box<job::create::Create>),
     /// Run a command in a running container
     Exec(job::exec::Exec),
@@ -162,8 +164,10 @@ pub enum ContainerVerb {
 #[derive(Subcommand, Clone, Debug)]
 pub enum ContainerOther {
     /// Make a container from an image and start it
+    #[command(disable_help_flag = true)]
     Run(Box<job::run::Run>),
     /// Make a container without starting it
+    #[command(disable_help_flag = true)]
     Create(Box<job::create::Create>),
     /// Run a command in a running container
     Exec(job::exec::Exec),

@@ -189,6 +189,9 @@ pub struct ContainerOptions {
     /// Say nothing while pulling
     #[arg(short, long)]
     pub quiet: bool,
+    /// Print help (-h is the host name, as docker has it)
+    #[arg(long, action = clap::ArgAction::Help)]
+    pub help: Option<bool>,
     /// Image, then the command and its arguments
     #[arg(value_name = "IMAGE [COMMAND] [ARG]", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<String>,

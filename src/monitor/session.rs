@@ -107,6 +107,8 @@ impl Session<'_> {
         if self.task.exec.is_none() {
             self.log = Some(Log::open(&self.task.place.log(&self.task.container.id), &self.task.container.host_config.log)?);
         }
+        // The client that came along has said hello already: it is to have every byte.
+        (0..self.clients.len()).for_each(|at| self.hear(at));
         let mut restarts = 0;
         loop {
             let begun = Instant::now();
