@@ -65,7 +65,7 @@ impl Extraction {
             folders: Folders::new(root, form)?,
             form,
             limits,
-            setter: Setter::new(),
+            setter: if form == Form::Layer { Setter::new(root) } else { Setter::careful() },
             entries: 0,
             bytes: 0,
             names: 0,
@@ -260,7 +260,8 @@ impl Extraction {
         }
         self.bytes += reader.stored();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = self.make(folder, name, || rustix::fs::openat(&folder.fd, name, flags, Mode::RUSR | Mode::WUSR))?;
+        let mode = self.setter.birth_mode(attributes);
+        let fd = self.make(folder, name, || rustix::fs::openat(&folder.fd, name, flags, mode))?;
         match &entry.sparse {
             None => write_whole(reader, &fd)?,
             Some(extents) => {

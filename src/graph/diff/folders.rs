@@ -101,7 +101,7 @@ impl Folders {
         }
         let folder = match open_beneath(self.root.fd.as_fd(), path, OFlags::PATH) {
             Ok(fd) => Rc::new(Folder { fd, path: path.to_vec() }),
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => self.walk(path, make)?,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => self.walk(path, make)?,
             Err(error) => return Err(error.into()),
         };
         self.open.truncate(OPEN_MAX - 1);

@@ -15,12 +15,12 @@
 mod attributes;
 mod extract;
 mod folders;
-mod name;
+pub(super) mod name;
 mod pack;
 mod walk;
 
 pub use extract::extract;
-//pub use pack::{Changed, Pack, pack_changes, pack_layer, pack_tree};
+pub use pack::{Changed, Pack, pack_changes, pack_layer, pack_tree};
 
 use std::path::PathBuf;
 
