@@ -15,6 +15,8 @@
 mod attributes;
 mod extract;
 mod folders;
+#[cfg(test)]
+mod hostile;
 pub(super) mod name;
 mod pack;
 mod walk;
