@@ -175,7 +175,10 @@ fn check_path(path: &str) -> Result<(), String> {
             && edges(part.bytes().last())
             && part.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()).all(|between| between.is_empty() || separator(between));
         if !good {
-            return Err(format!("{:?} is not a part of a repository name: expected lower-case letters and digits, with '.', '_', '__' or '-' between them", bounded(part)));
+            return Err(format!(
+                "{:?} is not a part of a repository name: expected lower-case letters and digits, with '.', '_', '__' or '-' between them",
+                bounded(part)
+            ));
         }
     }
     Ok(())
@@ -184,7 +187,11 @@ fn check_path(path: &str) -> Result<(), String> {
 fn check_tag(tag: &str) -> Result<(), String> {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     let good = tag.len() <= TAG_MAX && tag.bytes().next().is_some_and(word) && tag.bytes().all(|b| word(b) || matches!(b, b'.' | b'-'));
-    if good { Ok(()) } else { Err(format!("{:?} is not a tag: expected 1 to {TAG_MAX} letters, digits, '_', '.' or '-', the first no '.' or '-'", bounded(tag))) }
+    if good {
+        Ok(())
+    } else {
+        Err(format!("{:?} is not a tag: expected 1 to {TAG_MAX} letters, digits, '_', '.' or '-', the first no '.' or '-'", bounded(tag)))
+    }
 }
 
 fn parse(text: &str) -> Result<Reference, String> {

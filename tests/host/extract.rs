@@ -65,7 +65,14 @@ fn tree(root: &Path) -> BTreeMap<PathBuf, String> {
         let (links, size) = if meta.is_dir() { (0, 0) } else { (meta.nlink(), meta.size()) };
         let line = format!(
             "{:o} {}:{} {size} {}.{:09} rdev {} inode {same} of {links} {} {:?}",
-            meta.mode(), meta.uid(), meta.gid(), meta.mtime(), meta.mtime_nsec(), meta.rdev(), kapal::id::Digest::of(&content).short(), xattrs(&whole),
+            meta.mode(),
+            meta.uid(),
+            meta.gid(),
+            meta.mtime(),
+            meta.mtime_nsec(),
+            meta.rdev(),
+            kapal::id::Digest::of(&content).short(),
+            xattrs(&whole),
         );
         all.insert(path, line);
     }
@@ -215,7 +222,11 @@ fn what_is_packed_here_gnu_tar_extracts_the_same() {
     let archive = place.path().join("archive.tar");
     fs::write(&archive, &stream).unwrap();
     fs::create_dir(&to).unwrap();
-    run(Command::new("tar").args(["--extract", "--preserve-permissions", "--numeric-owner", "--same-owner", "--xattrs", "--xattrs-include=*", "--delay-directory-restore", "-C"]).arg(&to).arg("-f").arg(&archive));
+    run(Command::new("tar")
+        .args(["--extract", "--preserve-permissions", "--numeric-owner", "--same-owner", "--xattrs", "--xattrs-include=*", "--delay-directory-restore", "-C"])
+        .arg(&to)
+        .arg("-f")
+        .arg(&archive));
     fs::remove_file(from.join("socket")).unwrap();
     set_time(&from, 1_600_000_000, 5);
     assert_same(&from, &own);
@@ -258,7 +269,17 @@ fn a_layer_survives_the_way_to_disk_and_back() {
     let place = place();
     let (disk, again, marked) = (place.path().join("disk"), place.path().join("again"), place.path().join("marked"));
     let mut writer = Writer::new(Vec::new());
-    for (path, kind) in [("./", Kind::Folder), ("d/", Kind::Folder), ("d/.wh..wh..opq", Kind::File), ("d/new", Kind::File), (".wh.gone", Kind::File), (".wh.back", Kind::File), ("back/", Kind::Folder), (".wh.made", Kind::File), ("made/x", Kind::File)] {
+    for (path, kind) in [
+        ("./", Kind::Folder),
+        ("d/", Kind::Folder),
+        ("d/.wh..wh..opq", Kind::File),
+        ("d/new", Kind::File),
+        (".wh.gone", Kind::File),
+        (".wh.back", Kind::File),
+        ("back/", Kind::Folder),
+        (".wh.made", Kind::File),
+        ("made/x", Kind::File),
+    ] {
         writer.entry(&Entry { path: path.into(), kind, mode: 0o755, mtime: (1000, 0), ..Entry::default() }).unwrap();
     }
     let extracted = unpack(&writer.finish().unwrap(), &disk);

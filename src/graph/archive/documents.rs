@@ -119,7 +119,9 @@ fn choose(members: &Members, descriptor: &Descriptor, platform: &Platform, depth
     let index = Index::parse(&members.document(&blob_path(&descriptor.digest))?)?;
     let here = |descriptor: &&Descriptor| !is_attestation(descriptor) && members.has(&blob_path(&descriptor.digest));
     let fits = |descriptor: &&Descriptor| {
-        descriptor.platform.as_ref().is_none_or(|it| it.os == platform.os && it.architecture == platform.architecture && (platform.variant.is_empty() || it.variant == platform.variant))
+        descriptor.platform.as_ref().is_none_or(|it| {
+            it.os == platform.os && it.architecture == platform.architecture && (platform.variant.is_empty() || it.variant == platform.variant)
+        })
     };
     match index.manifests.iter().filter(here).find(fits) {
         Some(chosen) => choose(members, chosen, platform, depth - 1),

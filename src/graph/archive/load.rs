@@ -144,7 +144,7 @@ mod tests {
         let (_folder, from, to) = stores();
         let (image, saved) = an_image(&from);
         let archive = save(std::slice::from_ref(&saved), &from, Vec::new()).unwrap();
-        assert_eq!(archive, save(&[saved.clone()], &from, Vec::new()).unwrap());
+        assert_eq!(archive, save(std::slice::from_ref(&saved), &from, Vec::new()).unwrap());
         for archive in [archive.clone(), zstd::encode_all(&archive[..], 1).unwrap()] {
             let loaded = load(&archive[..], &to, &linux(), &Limits::default()).unwrap();
             assert_eq!(loaded.len(), 1);

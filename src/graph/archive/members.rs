@@ -20,7 +20,10 @@ const LINKS_MAX: usize = 8;
 /// What is at a path in the archive.
 enum Member {
     Document(Vec<u8>),
-    Blob { parked: Parked, start: Vec<u8> },
+    Blob {
+        parked: Parked,
+        start: Vec<u8>,
+    },
     /// Another path.
     Link(Vec<u8>),
 }

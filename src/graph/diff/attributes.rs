@@ -69,7 +69,12 @@ impl Setter {
         // An access list to inherit decides instead of the mask.
         let inherits = rustix::fs::getxattr(format!("{}/.", magic_path(root)), "system.posix_acl_default", &mut [0u8; 0][..]);
         let masked = if matches!(inherits, Err(Errno::NODATA | Errno::OPNOTSUPP)) { umask() } else { None };
-        Self { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw(), masked: masked.unwrap_or(0o777) | 0o7000, unkept: Vec::new() }
+        Self {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+            masked: masked.unwrap_or(0o777) | 0o7000,
+            unkept: Vec::new(),
+        }
     }
 
     /// One for files among others, whose folders may have access lists and groups to inherit.
@@ -87,7 +92,7 @@ impl Setter {
     }
 
     /// What a folder gets that no entry speaks of.
-    pub fn unsaid(&self) -> Attributes {
+    pub fn unsaid() -> Attributes {
         let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         Attributes { uid, gid, mode: 0o755, ..Attributes::default() }
     }

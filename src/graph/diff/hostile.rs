@@ -26,12 +26,14 @@ impl Place {
 
     /// What is beside the root, times and all.
     fn outside(&self) -> String {
+        use std::fmt::Write;
         let mut text = String::new();
         for path in ["", "outside", "outside/secret"] {
             let meta = fs::symlink_metadata(self.0.path().join(path)).unwrap();
-            text += &format!("{path} {:o} {} {} {}.{}\n", meta.mode(), meta.uid(), meta.nlink(), meta.mtime(), meta.mtime_nsec());
+            writeln!(text, "{path} {:o} {} {} {}.{}", meta.mode(), meta.uid(), meta.nlink(), meta.mtime(), meta.mtime_nsec()).unwrap();
         }
-        let names: Vec<_> = ["", "outside"].iter().flat_map(|path| fs::read_dir(self.0.path().join(path)).unwrap()).map(|entry| entry.unwrap().file_name()).collect();
+        let names: Vec<_> =
+            ["", "outside"].iter().flat_map(|path| fs::read_dir(self.0.path().join(path)).unwrap()).map(|entry| entry.unwrap().file_name()).collect();
         text + &format!("{:?} {}", names.len(), fs::read_to_string(self.0.path().join("outside/secret")).unwrap())
     }
 
@@ -88,7 +90,15 @@ fn names_and_links_to_the_outside_stay_inside_or_are_refused() {
 fn the_root_stands_for_the_root() {
     let place = Place::new();
     // Through an absolute link, a relative one, and one whose target is not there yet.
-    let tar = stream(&[("real", D, ""), ("abs", S, "/real"), ("abs/1", F, ""), ("up", S, "../../../real"), ("up/2", F, ""), ("late", S, "made/here"), ("late/3", F, "")]);
+    let tar = stream(&[
+        ("real", D, ""),
+        ("abs", S, "/real"),
+        ("abs/1", F, ""),
+        ("up", S, "../../../real"),
+        ("up/2", F, ""),
+        ("late", S, "made/here"),
+        ("late/3", F, ""),
+    ]);
     let extracted = place.extract(&tar, Form::Layer).unwrap();
     for path in ["real/1", "real/2", "made/here/3"] {
         assert_eq!(fs::read_to_string(place.root().join(path)).unwrap(), "content", "{path}");
@@ -100,7 +110,17 @@ fn the_root_stands_for_the_root() {
 #[test]
 fn a_later_entry_replaces_an_earlier_one() {
     let place = Place::new();
-    let tar = stream(&[("a/b/c", F, ""), ("a/b/d", S, "x"), ("a/gone", H, "lower"), ("a", F, ""), ("s", S, "a"), ("s", D, ""), ("f", F, ""), ("f", S, "a"), ("f", F, "")]);
+    let tar = stream(&[
+        ("a/b/c", F, ""),
+        ("a/b/d", S, "x"),
+        ("a/gone", H, "lower"),
+        ("a", F, ""),
+        ("s", S, "a"),
+        ("s", D, ""),
+        ("f", F, ""),
+        ("f", S, "a"),
+        ("f", F, ""),
+    ]);
     let extracted = place.extract(&tar, Form::Layer).unwrap();
     assert!(fs::symlink_metadata(place.root().join("a")).unwrap().is_file());
     assert!(fs::symlink_metadata(place.root().join("s")).unwrap().is_dir());
@@ -113,7 +133,17 @@ fn a_later_entry_replaces_an_earlier_one() {
 #[test]
 fn links_to_lower_layers_are_left_to_the_parents() {
     let place = Place::new();
-    let tar = stream(&[("a", H, "lower/x"), ("b", H, "a"), (".wh.a", F, ""), ("c", F, ""), ("d", H, "c"), ("e", H, "lower/y"), ("e", F, ""), (".wh.g", F, ""), ("h", H, "g")]);
+    let tar = stream(&[
+        ("a", H, "lower/x"),
+        ("b", H, "a"),
+        (".wh.a", F, ""),
+        ("c", F, ""),
+        ("d", H, "c"),
+        ("e", H, "lower/y"),
+        ("e", F, ""),
+        (".wh.g", F, ""),
+        ("h", H, "g"),
+    ]);
     let extracted = place.extract(&tar, Form::Layer).unwrap();
     let links = [("a", "lower/x"), ("b", "lower/x"), ("h", "g")].map(|(link, target)| (link.into(), target.into()));
     assert_eq!(extracted.unsaid.links, links);
@@ -172,9 +202,25 @@ fn limits_hold_and_errors_name_the_entry() {
 }
 
 const PATHS: &[&str] = &[
-    "a", "b", "a/b", "a/b/c", "b/a", "a/../b", ".", "/a", "../outside/x", "a/outside/secret", "a/secret", ".wh.a", "a/.wh.b", "b/.wh..wh..opq", ".wh..wh.plnk", "outside",
+    "a",
+    "b",
+    "a/b",
+    "a/b/c",
+    "b/a",
+    "a/../b",
+    ".",
+    "/a",
+    "../outside/x",
+    "a/outside/secret",
+    "a/secret",
+    ".wh.a",
+    "a/.wh.b",
+    "b/.wh..wh..opq",
+    ".wh..wh.plnk",
+    "outside",
 ];
-const TARGETS: &[&str] = &["a", "b", "a/b", "..", "../..", "/", "../outside", "../outside/secret", "/outside/secret", ".", "a/../../outside", "../../outside/secret"];
+const TARGETS: &[&str] =
+    &["a", "b", "a/b", "..", "../..", "/", "../outside", "../outside/secret", "/outside/secret", ".", "a/../../outside", "../../outside/secret"];
 const KINDS: &[Kind] = &[Kind::File, Kind::Folder, Kind::Symlink, Kind::HardLink, Kind::Fifo, Kind::Symlink];
 
 proptest! {
