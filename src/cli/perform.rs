@@ -24,6 +24,8 @@ pub async fn perform(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32
         Verb::Push(job) => transfer::push(job, engine, face).await,
         Verb::Login(job) => transfer::login(job, engine, face).await,
         Verb::Logout(job) => transfer::logout(job, engine, face).await,
+        Verb::Save(job) => transfer::save(job, engine, face).await,
+        Verb::Load(job) => transfer::load(job, engine, face).await,
         Verb::Cp(job) => transfer::copy(job, engine, face).await,
         Verb::Export(job) => transfer::export(job, engine, face).await,
         Verb::Container(ContainerVerb::Other(verb)) => Box::pin(perform(verb.into(), engine, face)).await,

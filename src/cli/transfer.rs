@@ -160,3 +160,28 @@ pub async fn copy(job: job::copy::Copy, engine: &Engine, face: &mut Face) -> Res
     face.give(json!({ "Bytes": bytes }));
     Ok(0)
 }
+
+/// `save`.
+pub async fn save(job: job::save::Save, engine: &Engine, face: &mut Face) -> Result<i32> {
+    check_output(job.output.is_some(), face)?;
+    run(job, engine).await.map(|()| 0)
+}
+
+/// `load`.
+pub async fn load(job: job::load::Load, engine: &Engine, face: &mut Face) -> Result<i32> {
+    if job.input.is_none() && io::stdin().is_terminal() {
+        return Err(Error::invalid("load reads an archive").hint("name a file with -i, or redirect the input"));
+    }
+    let quiet = job.quiet;
+    let loaded = with_progress(job, engine, face, quiet).await?;
+    for image in &loaded {
+        for name in &image.names {
+            face.say(&text::clean(&format!("Loaded image: {name}")))?;
+        }
+        if image.names.is_empty() {
+            face.say(&format!("Loaded image ID: {}", image.id))?;
+        }
+    }
+    face.give(serde_json::to_value(loaded).unwrap_or_default());
+    Ok(0)
+}

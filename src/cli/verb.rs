@@ -123,6 +123,10 @@ pub enum Verb {
     Tag(job::tag::Tag),
     /// Remove images
     Rmi(job::rmi::Rmi),
+    /// Write images into a tar archive
+    Save(job::save::Save),
+    /// Read images from a tar archive
+    Load(job::load::Load),
     /// Work on containers
     #[command(subcommand)]
     Container(ContainerVerb),
@@ -229,6 +233,10 @@ pub enum ImageVerb {
     Push(job::push::Push),
     /// Give an image another name
     Tag(job::tag::Tag),
+    /// Write images into a tar archive
+    Save(job::save::Save),
+    /// Read images from a tar archive
+    Load(job::load::Load),
 }
 
 /// What can be done to volumes.
@@ -305,6 +313,8 @@ impl From<ImageVerb> for Option<Verb> {
             I::Pull(job) => Verb::Pull(job),
             I::Push(job) => Verb::Push(job),
             I::Tag(job) => Verb::Tag(job),
+            I::Save(job) => Verb::Save(job),
+            I::Load(job) => Verb::Load(job),
         })
     }
 }

@@ -4,12 +4,12 @@ use super::images::{Image, NewImage, reference};
 use super::{Engine, Error, Result};
 use crate::container::{Config, Container};
 use crate::graph::diff::{Changed, Limits, pack_changes};
-use crate::graph::image::{Document, HistoryStep};
+use crate::graph::image::{Addition, Image as Document, build};
 use crate::graph::layer::unpack;
 use crate::graph::stream::Compression;
 use crate::graphdb::BlobRow;
 use crate::graphdriver::{ChangeKind, Unsaid};
-use crate::id::{Digest, ImageId, LayerId, chain};
+use crate::id::{Digest, ImageId, LayerId};
 use flate2::write::GzEncoder;
 use serde_json::json;
 use std::io::Write;
@@ -50,9 +50,15 @@ impl Engine {
         let id = container.image_id.as_ref().map(ToString::to_string).unwrap_or_default();
         let parent = self.image(&id)?;
         let (blob, size, diff) = self.pack(container)?;
-        let step = HistoryStep { created: Some(jiff::Timestamp::now()), created_by: container.command().join(" "), comment: how.message.clone().unwrap_or_default(), empty_layer: false };
-        let failed = |error: crate::graph::image::DocumentError| Error::new(super::Kind::Failed, error.to_string());
-        let document = Document::above(Some(&parent.document), Some(&diff), &config, &step, how.author.as_deref().unwrap_or_default(), ("linux", "amd64")).map_err(failed)?;
+        let addition = Addition {
+            created: jiff::Timestamp::now(),
+            created_by: container.command().join(" "),
+            author: how.author.clone().unwrap_or_default(),
+            comment: how.message.clone().unwrap_or_default(),
+            layer: Some(diff.clone()),
+            config: Some(config),
+        };
+        let document = build(Some(&parent.document), &addition).map_err(|e| Error::io("cannot describe the image", &e))?;
         self.place_layer(container, &document, &blob, &diff)?;
         let image = self.enter_commit(&parent, &document, &blob, size, name.map(|name| (name.to_string(), false)).into_iter().collect())?;
         drop(held);
@@ -85,7 +91,7 @@ impl Engine {
     fn place_layer(&self, container: &Container, document: &Document, blob: &Digest, diff: &Digest) -> Result<()> {
         let failed = |e: std::io::Error| Error::io("cannot make the new layer", &e);
         let driver = self.graph()?;
-        let ids = chain(&document.diff_ids());
+        let ids = document.layer_ids();
         let (id, parents): (&LayerId, &[LayerId]) = match ids.split_last() {
             Some((id, parents)) => (id, parents),
             None => return Ok(()),
@@ -107,10 +113,10 @@ impl Engine {
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,
-            "config": { "mediaType": CONFIG, "digest": document.id(), "size": document.bytes().len() },
+            "config": { "mediaType": CONFIG, "digest": document.id(), "size": document.raw().len() },
             "layers": layers,
         });
-        self.content().put(document.bytes()).map_err(failed)?;
+        self.content().put(document.raw()).map_err(failed)?;
         let manifest = self.content().put(manifest.to_string().as_bytes()).map_err(failed)?;
         self.content().sync().map_err(failed)?;
         self.enter_image(&NewImage { document, manifest, media_type: MANIFEST.to_owned(), blobs, names })

@@ -3,7 +3,7 @@
 use super::containers::shown;
 use super::{Engine, Error, Kind, Result};
 use crate::container::{Config, Container};
-use crate::graph::image::Document;
+use crate::graph::image::Image as Document;
 use crate::graph::reference::Reference;
 use crate::graphdb::{BlobRow, ImageRow, LayerRow};
 use crate::id::{Digest, ImageId, LayerId};
@@ -77,13 +77,7 @@ pub fn reference(text: &str) -> Result<Reference> {
 
 /// `linux/amd64` and the like.
 pub fn own_platform() -> String {
-    let arch = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "x86" => "386",
-        other => other,
-    };
-    format!("linux/{arch}")
+    format!("linux/{}", crate::graph::image::architecture())
 }
 
 /// Whether a text can only be an identity, never a name to pull.
@@ -156,15 +150,15 @@ impl Engine {
         let damaged = |error: &dyn fmt::Display| Error::new(Kind::Corrupt, format!("image {} is damaged in the store: {error}", row.id)).hint("`kapal system check --repair` mends the store; pull it again");
         let id: ImageId = row.id.parse().map_err(|e: crate::id::IdError| damaged(&e))?;
         let bytes = self.content().read(&id, LARGEST).map_err(|e| damaged(&e))?;
-        let document = Document::parse(&bytes).map_err(|e| damaged(&e))?;
+        let document = Document::parse(bytes).map_err(|e| damaged(&e))?;
         let manifest = row.manifest.parse().map_err(|e: crate::id::IdError| damaged(&e))?;
         let mut image = Image {
             tags: Vec::new(),
             digests: Vec::new(),
             layers: self.db().image_layers(driver, &row.id)?.iter().map(|id| id.parse()).collect::<std::result::Result<_, _>>().map_err(|e: crate::id::IdError| damaged(&e))?,
             size: row.size.unsigned_abs(),
-            created: document.created(),
-            config: document.config(),
+            created: document.created,
+            config: document.config.clone(),
             document,
             manifest,
             media_type: row.media_type.clone(),
@@ -190,14 +184,14 @@ impl Engine {
         let mut sizes = sizes.iter().map(|row| row.size.unsigned_abs());
         let mut steps: Vec<Step> = image
             .document
-            .history()
-            .into_iter()
+            .history
+            .iter()
             .map(|step| Step {
                 image: None,
                 created: step.created,
-                created_by: step.created_by,
+                created_by: step.created_by.clone(),
                 size: if step.empty_layer { 0 } else { sizes.next().unwrap_or(0) },
-                comment: step.comment,
+                comment: step.comment.clone(),
             })
             .collect();
         // A document may tell nothing of its layers.
@@ -219,18 +213,18 @@ impl Engine {
     /// images that lost their last name by that and are not used. The caller brings in.
     pub fn enter_image(&self, new: &NewImage<'_>) -> Result<ImageId> {
         let driver = self.graph()?.name();
-        let layers: Vec<LayerId> = crate::id::chain(&new.document.diff_ids());
+        let layers: Vec<LayerId> = new.document.layer_ids();
         let mut size = 0;
         for id in &layers {
             size += self.db().layer(driver, id.as_str())?.map_or(0, |row| row.size);
         }
-        let id = new.document.id();
+        let id = new.document.id().clone();
         let row = ImageRow {
             id: id.to_string(),
             manifest: new.manifest.to_string(),
             media_type: new.media_type.clone(),
             size,
-            created: new.document.created().map_or(0, |created| created.as_second()),
+            created: new.document.created.map_or(0, |created| created.as_second()),
         };
         let layers: Vec<String> = layers.iter().map(ToString::to_string).collect();
         self.db().insert_image(driver, &row, &layers, &new.blobs, &new.names)?;
@@ -311,13 +305,13 @@ impl Image {
             "RepoTags": self.tags,
             "RepoDigests": self.digests,
             "Created": self.created.map(|created| created.to_string()),
-            "Author": self.document.author(),
+            "Author": self.document.author,
             "Config": self.config,
-            "Architecture": self.document.architecture(),
-            "Variant": self.document.variant(),
-            "Os": self.document.os(),
+            "Architecture": self.document.architecture,
+            "Variant": self.document.variant,
+            "Os": self.document.os,
             "Size": self.size,
-            "RootFS": { "Type": "layers", "Layers": self.document.diff_ids() },
+            "RootFS": { "Type": "layers", "Layers": self.document.diff_ids },
             "Manifest": { "Digest": self.manifest, "MediaType": self.media_type },
         })
     }

@@ -1,237 +1,375 @@
-//! The configuration document of an image: read with bounds, kept to the byte, and made anew for a commit.
+//! The image configuration document: what an image is, kept byte for byte because its digest is the image's identity.
 //!
-//! Source of the format: OCI image specification, config.md; Docker writes the same with a few fields more and `null`
-//! where it means nothing.
+//! Source of the fields: OCI image specification, config.md; Docker's additions are kept where they stand and not read.
 
+use super::invalid;
 use crate::container::Config;
-use crate::id::{DiffId, Digest, ImageId};
-use oci_spec::image::ImageConfiguration;
+use crate::id::{self, DiffId, Digest, ImageId, LayerId};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
-/// The most layers an image may have: those the kernel lays on top of each other.
-pub const MOST_LAYERS: usize = 500;
+/// Largest document taken, bytes.
+pub const DOCUMENT_MAX: u64 = 4 << 20;
 
-/// Why a document is refused.
-#[derive(Debug, thiserror::Error)]
-#[error("the image's configuration: {0}")]
-pub struct DocumentError(String);
+/// Most layers taken.
+const LAYERS_MAX: usize = 1000;
 
-/// A configuration document.
-#[derive(Clone, Debug)]
-pub struct Document {
-    bytes: Vec<u8>,
-    value: Value,
-    diff_ids: Vec<DiffId>,
-}
+/// Most entries of history taken.
+const HISTORY_MAX: usize = 10_000;
 
-/// A step of an image's history.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HistoryStep {
-    /// When.
+/// One line of an image's history.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct History {
+    /// When; absent if the document does not say it as RFC 3339.
+    #[serde(deserialize_with = "time", skip_serializing_if = "Option::is_none")]
     pub created: Option<jiff::Timestamp>,
     /// By which command.
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub created_by: String,
-    /// What its maker said.
+    /// By whom.
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
+    pub author: String,
+    /// Why.
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub comment: String,
     /// It made no layer.
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "std::ops::Not::not")]
     pub empty_layer: bool,
 }
 
-fn text(value: Option<&Value>) -> String {
-    value.and_then(Value::as_str).unwrap_or_default().to_owned()
+/// An image's configuration document, read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image {
+    raw: Vec<u8>,
+    id: ImageId,
+    /// When it was made; absent if the document does not say it as RFC 3339.
+    pub created: Option<jiff::Timestamp>,
+    /// By whom.
+    pub author: String,
+    /// `amd64`, `arm64` and so on.
+    pub architecture: String,
+    /// `linux` and so on.
+    pub os: String,
+    /// `v8` and the like; mostly empty.
+    pub variant: String,
+    /// What runs in a container of it unless told otherwise.
+    pub config: Config,
+    /// Its layers, bottom first.
+    pub diff_ids: Vec<DiffId>,
+    /// How it was made, oldest first.
+    pub history: Vec<History>,
 }
 
-fn list(value: Option<&Value>) -> Vec<String> {
-    value.and_then(Value::as_array).into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+/// `null` is as good as absent: Docker writes it where nothing is set.
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-fn keys(value: Option<&Value>) -> impl Iterator<Item = String> {
-    value.and_then(Value::as_object).into_iter().flat_map(Map::keys).cloned()
+/// A time, or nothing if it is none.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<jiff::Timestamp>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.and_then(|text| text.parse().ok()))
 }
 
-impl Document {
-    /// Reads a document; its identity is the digest of just these bytes.
+/// The keys of an object whose values mean nothing (`{"80/tcp": {}}`).
+fn keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<String>, D::Error> {
+    let map: Option<BTreeMap<String, Value>> = Option::deserialize(deserializer)?;
+    Ok(map.unwrap_or_default().into_keys().collect())
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Document {
+    #[serde(deserialize_with = "time")]
+    created: Option<jiff::Timestamp>,
+    #[serde(deserialize_with = "nullable")]
+    author: String,
+    #[serde(deserialize_with = "nullable")]
+    architecture: String,
+    #[serde(deserialize_with = "nullable")]
+    os: String,
+    #[serde(deserialize_with = "nullable")]
+    variant: String,
+    #[serde(deserialize_with = "nullable")]
+    config: DocumentConfig,
+    rootfs: Option<RootFs>,
+    #[serde(deserialize_with = "nullable")]
+    history: Vec<History>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RootFs {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(deserialize_with = "nullable")]
+    diff_ids: Vec<DiffId>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct DocumentConfig {
+    #[serde(deserialize_with = "nullable")]
+    user: String,
+    #[serde(deserialize_with = "nullable")]
+    env: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    entrypoint: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    cmd: Vec<String>,
+    #[serde(deserialize_with = "nullable")]
+    working_dir: String,
+    #[serde(deserialize_with = "nullable")]
+    labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "keys")]
+    volumes: BTreeSet<String>,
+    #[serde(deserialize_with = "keys")]
+    exposed_ports: BTreeSet<String>,
+    #[serde(deserialize_with = "nullable")]
+    stop_signal: String,
+    stop_timeout: Option<u64>,
+}
+
+impl From<DocumentConfig> for Config {
+    fn from(read: DocumentConfig) -> Self {
+        Self {
+            user: read.user,
+            env: read.env,
+            entrypoint: read.entrypoint,
+            cmd: read.cmd,
+            working_dir: read.working_dir,
+            labels: read.labels,
+            volumes: read.volumes,
+            exposed_ports: read.exposed_ports,
+            stop_signal: Some(read.stop_signal).filter(|signal| !signal.is_empty()),
+            stop_timeout: read.stop_timeout,
+            ..Self::default()
+        }
+    }
+}
+
+impl Image {
+    /// Reads a document.
     ///
     /// # Errors
-    /// It is no JSON object, or its layers cannot be read.
-    pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
-        let wrong = |why: &dyn std::fmt::Display| DocumentError(why.to_string());
-        let mut value: Value = serde_json::from_slice(bytes).map_err(|e| wrong(&e))?;
-        let object = value.as_object_mut().ok_or_else(|| wrong(&"it is no JSON object"))?;
-        let rootfs = object.get("rootfs").and_then(Value::as_object).ok_or_else(|| wrong(&"rootfs is missing"))?;
-        if rootfs.get("type").and_then(Value::as_str) != Some("layers") {
-            return Err(wrong(&"rootfs.type is not \"layers\""));
+    /// `InvalidData`, with what is wrong with it.
+    pub fn parse(raw: Vec<u8>) -> io::Result<Self> {
+        if raw.len() as u64 > DOCUMENT_MAX {
+            return Err(invalid(format!("the image configuration has {} bytes, more than {DOCUMENT_MAX}", raw.len())));
         }
-        let diffs = match rootfs.get("diff_ids") {
-            None | Some(Value::Null) => Vec::new(),
-            Some(Value::Array(items)) => items.iter().map(|item| item.as_str().unwrap_or_default().parse::<Digest>()).collect::<Result<_, _>>().map_err(|e| wrong(&e))?,
-            Some(_) => return Err(wrong(&"rootfs.diff_ids is no list")),
+        // A list would be read as the fields in their order.
+        if raw.trim_ascii_start().first() != Some(&b'{') {
+            return Err(invalid("the image configuration cannot be read: expected a JSON object"));
+        }
+        let document: Document = serde_json::from_slice(&raw).map_err(|error| invalid(format!("the image configuration cannot be read: {error}")))?;
+        let Some(rootfs) = document.rootfs else {
+            return Err(invalid("the image configuration has no rootfs: it is not that of an image"));
         };
-        if diffs.len() > MOST_LAYERS {
-            return Err(wrong(&format_args!("{} layers are more than the {MOST_LAYERS} that can be mounted", diffs.len())));
+        if rootfs.kind != "layers" {
+            return Err(invalid(format!("the image configuration's rootfs is of type {:?}: expected \"layers\"", rootfs.kind)));
         }
-        Ok(Self { bytes: bytes.to_vec(), value, diff_ids: diffs })
+        if rootfs.diff_ids.len() > LAYERS_MAX {
+            return Err(invalid(format!("the image has {} layers, more than {LAYERS_MAX}", rootfs.diff_ids.len())));
+        }
+        if document.history.len() > HISTORY_MAX {
+            return Err(invalid(format!("the image's history has {} entries, more than {HISTORY_MAX}", document.history.len())));
+        }
+        Ok(Self {
+            id: Digest::of(&raw),
+            raw,
+            created: document.created,
+            author: document.author,
+            architecture: document.architecture,
+            os: document.os,
+            variant: document.variant,
+            config: document.config.into(),
+            diff_ids: rootfs.diff_ids,
+            history: document.history,
+        })
     }
 
-    /// The bytes as they came.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// The document as it came.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
     }
 
     /// The image's identity.
-    pub fn id(&self) -> ImageId {
-        Digest::of(&self.bytes)
+    pub fn id(&self) -> &ImageId {
+        &self.id
     }
 
-    /// Digests of the layers' uncompressed streams, bottom first.
-    pub fn diff_ids(&self) -> Vec<DiffId> {
-        self.diff_ids.clone()
-    }
-
-    /// When it was made.
-    pub fn created(&self) -> Option<jiff::Timestamp> {
-        self.value.get("created")?.as_str()?.parse().ok()
-    }
-
-    /// Who made it.
-    pub fn author(&self) -> String {
-        text(self.value.get("author"))
-    }
-
-    /// `amd64` …
-    pub fn architecture(&self) -> String {
-        text(self.value.get("architecture"))
-    }
-
-    /// `v8` …
-    pub fn variant(&self) -> String {
-        text(self.value.get("variant"))
-    }
-
-    /// `linux`.
-    pub fn os(&self) -> String {
-        text(self.value.get("os"))
-    }
-
-    /// How it was made, the first step first.
-    pub fn history(&self) -> Vec<HistoryStep> {
-        let steps = self.value.get("history").and_then(Value::as_array);
-        steps
-            .into_iter()
-            .flatten()
-            .take(10_000)
-            .map(|step| HistoryStep {
-                created: step.get("created").and_then(Value::as_str).and_then(|time| time.parse().ok()),
-                created_by: text(step.get("created_by")),
-                comment: text(step.get("comment")),
-                empty_layer: step.get("empty_layer").and_then(Value::as_bool).unwrap_or(false),
-            })
-            .collect()
-    }
-
-    /// What runs in containers made from it.
-    pub fn config(&self) -> Config {
-        let config = self.value.get("config");
-        let field = |name: &str| config.and_then(|config| config.get(name));
-        let labels = field("Labels").and_then(Value::as_object);
-        Config {
-            user: text(field("User")),
-            env: list(field("Env")),
-            entrypoint: list(field("Entrypoint")),
-            cmd: list(field("Cmd")),
-            working_dir: text(field("WorkingDir")),
-            labels: labels.into_iter().flatten().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect(),
-            volumes: keys(field("Volumes")).collect(),
-            exposed_ports: keys(field("ExposedPorts")).collect(),
-            stop_signal: field("StopSignal").and_then(Value::as_str).filter(|signal| !signal.is_empty()).map(str::to_owned),
-            ..Config::default()
-        }
-    }
-
-    /// The document of an image with one more layer on top of this one (`None`: only its configuration changes).
-    ///
-    /// # Errors
-    /// What came out is no document of the standard: that would be a fault of ours.
-    pub fn above(parent: Option<&Self>, layer: Option<&DiffId>, config: &Config, step: &HistoryStep, author: &str, platform: (&str, &str)) -> Result<Self, DocumentError> {
-        let mut value = parent.map_or_else(|| json!({ "os": platform.0, "architecture": platform.1, "rootfs": { "type": "layers", "diff_ids": [] } }), |parent| parent.value.clone());
-        let created = step.created.map(|time| time.to_string());
-        value["created"] = json!(created);
-        if !author.is_empty() {
-            value["author"] = json!(author);
-        }
-        value["config"] = config_value(config);
-        let mut diffs: Vec<DiffId> = parent.map(Self::diff_ids).unwrap_or_default();
-        diffs.extend(layer.cloned());
-        value["rootfs"] = json!({ "type": "layers", "diff_ids": diffs });
-        let mut history = value.get("history").and_then(Value::as_array).cloned().unwrap_or_default();
-        history.push(json!({ "created": created, "created_by": step.created_by, "comment": step.comment, "empty_layer": layer.is_none() }));
-        value["history"] = Value::Array(history);
-        let bytes = serde_json::to_vec(&value).map_err(|e| DocumentError(e.to_string()))?;
-        // Held against the standard's own types before anybody else reads it.
-        serde_json::from_slice::<ImageConfiguration>(&bytes).map_err(|e| DocumentError(e.to_string()))?;
-        Self::parse(&bytes)
+    /// The chain ids of its layers, bottom first.
+    pub fn layer_ids(&self) -> Vec<LayerId> {
+        id::chain(&self.diff_ids)
     }
 }
 
-fn config_value(config: &Config) -> Value {
-    let set = |items: &std::collections::BTreeSet<String>| Value::Object(items.iter().map(|item| (item.clone(), json!({}))).collect());
-    let mut value = Map::new();
-    let mut put = |name: &str, present: bool, item: Value| {
-        if present {
-            value.insert(name.to_owned(), item);
-        }
+/// What a new image adds to its parent.
+#[derive(Clone, Debug, Default)]
+pub struct Addition {
+    /// When it was made.
+    pub created: jiff::Timestamp,
+    /// By which command.
+    pub created_by: String,
+    /// By whom.
+    pub author: String,
+    /// Why.
+    pub comment: String,
+    /// Its new topmost layer, if any.
+    pub layer: Option<DiffId>,
+    /// What runs in a container of it; that of the parent if absent.
+    pub config: Option<Config>,
+}
+
+/// The name of this machine's architecture as images have it.
+pub fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "386",
+        "powerpc64" => "ppc64le",
+        "loongarch64" => "loong64",
+        other => other,
+    }
+}
+
+/// The document of a new image on top of `parent`, or from nothing. What the parent's document holds that is not known
+/// here (a health check, triggers) stays.
+///
+/// # Errors
+/// `InvalidData` if the parent's document is no object; it was read once, so it is.
+pub fn build(parent: Option<&Image>, addition: &Addition) -> io::Result<Image> {
+    let mut document: Map<String, Value> = match parent {
+        Some(parent) => serde_json::from_slice(parent.raw()).map_err(|error| invalid(format!("the image configuration cannot be read: {error}")))?,
+        None => Map::from_iter([("architecture".to_owned(), json!(architecture())), ("os".to_owned(), json!("linux"))]),
     };
-    put("User", !config.user.is_empty(), json!(config.user));
-    put("ExposedPorts", !config.exposed_ports.is_empty(), set(&config.exposed_ports));
-    put("Env", !config.env.is_empty(), json!(config.env));
-    put("Entrypoint", !config.entrypoint.is_empty(), json!(config.entrypoint));
-    put("Cmd", !config.cmd.is_empty(), json!(config.cmd));
-    put("Volumes", !config.volumes.is_empty(), set(&config.volumes));
-    put("WorkingDir", !config.working_dir.is_empty(), json!(config.working_dir));
-    put("Labels", !config.labels.is_empty(), json!(config.labels));
-    put("StopSignal", config.stop_signal.is_some(), json!(config.stop_signal));
-    Value::Object(value)
+    // What Docker's old builder left there belongs to the parent's own making.
+    for gone in ["container", "container_config", "id", "parent", "docker_version", "Size"] {
+        document.remove(gone);
+    }
+    document.insert("created".to_owned(), json!(addition.created));
+    if !addition.author.is_empty() {
+        document.insert("author".to_owned(), json!(addition.author));
+    }
+    if let Some(config) = &addition.config {
+        let old = match document.remove("config") {
+            Some(Value::Object(old)) => old,
+            _ => Map::new(),
+        };
+        document.insert("config".to_owned(), Value::Object(lay_over(old, config)));
+    }
+    let mut diff_ids = parent.map(|parent| parent.diff_ids.clone()).unwrap_or_default();
+    diff_ids.extend(addition.layer.clone());
+    document.insert("rootfs".to_owned(), json!({"type": "layers", "diff_ids": diff_ids}));
+    let history = History {
+        created: Some(addition.created),
+        created_by: addition.created_by.clone(),
+        author: addition.author.clone(),
+        comment: addition.comment.clone(),
+        empty_layer: addition.layer.is_none(),
+    };
+    match document.get_mut("history") {
+        Some(Value::Array(lines)) => lines.push(json!(history)),
+        _ => {
+            document.insert("history".to_owned(), json!([history]));
+        }
+    }
+    let raw = serde_json::to_vec(&document).map_err(io::Error::from)?;
+    Image::parse(raw)
+}
+
+/// Puts the fields that images carry into the document's configuration, and leaves the rest of it alone.
+fn lay_over(mut old: Map<String, Value>, config: &Config) -> Map<String, Value> {
+    let set = |names: &BTreeSet<String>| Value::Object(names.iter().map(|name| (name.clone(), json!({}))).collect());
+    let fields = [
+        ("User", json!(config.user), config.user.is_empty()),
+        ("ExposedPorts", set(&config.exposed_ports), config.exposed_ports.is_empty()),
+        ("Env", json!(config.env), config.env.is_empty()),
+        ("Entrypoint", json!(config.entrypoint), config.entrypoint.is_empty()),
+        ("Cmd", json!(config.cmd), config.cmd.is_empty()),
+        ("Volumes", set(&config.volumes), config.volumes.is_empty()),
+        ("WorkingDir", json!(config.working_dir), config.working_dir.is_empty()),
+        ("Labels", json!(config.labels), config.labels.is_empty()),
+        ("StopSignal", json!(config.stop_signal), config.stop_signal.is_none()),
+        ("StopTimeout", json!(config.stop_timeout), config.stop_timeout.is_none()),
+    ];
+    for (name, value, absent) in fields {
+        if absent {
+            old.remove(name);
+        } else {
+            old.insert(name.to_owned(), value);
+        }
+    }
+    old
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
-    #[test]
-    fn docker_s_nulls_are_nothing() {
-        let text = br#"{"os":"linux","architecture":"amd64","created":"2024-01-02T03:04:05Z","config":{"Cmd":["sh"],"Entrypoint":null,"Volumes":null,"Labels":null,"ExposedPorts":{"80/tcp":{}}},"rootfs":{"type":"layers","diff_ids":[]},"history":[{"created_by":"x","empty_layer":true}]}"#;
-        let document = Document::parse(text).unwrap();
-        let config = document.config();
-        assert_eq!((config.cmd, config.entrypoint), (vec!["sh".to_owned()], Vec::<String>::new()));
-        assert!(config.exposed_ports.contains("80/tcp"));
-        assert_eq!(document.id(), Digest::of(text));
-        assert!(document.history()[0].empty_layer);
+    fn document() -> Vec<u8> {
+        let diff = "a".repeat(64);
+        format!(
+            r#"{{"architecture":"amd64","os":"linux","created":"2024-01-02T03:04:05.678Z","author":null,"container":"x",
+            "config":{{"Hostname":"h","User":"app","Env":["PATH=/bin"],"Entrypoint":null,"Cmd":["sh"],"Volumes":null,"WorkingDir":"","Labels":{{"a":"b"}},
+            "ExposedPorts":{{"80/tcp":{{}}}},"Healthcheck":{{"Test":["NONE"]}},"OnBuild":null,"StopSignal":"SIGQUIT"}},
+            "rootfs":{{"type":"layers","diff_ids":["sha256:{diff}"]}},
+            "history":[{{"created":"bad","created_by":"one"}},{{"created_by":null,"empty_layer":true}}]}}"#
+        )
+        .into_bytes()
     }
 
     #[test]
-    fn a_layer_on_top_is_a_document_of_the_standard() {
-        let diff = Digest::of(b"layer");
-        let config = Config { cmd: vec!["sh".into()], labels: [("a".to_owned(), "b".to_owned())].into(), ..Config::default() };
-        let step = HistoryStep { created: Some(jiff::Timestamp::UNIX_EPOCH), created_by: "commit".into(), ..HistoryStep::default() };
-        let one = Document::above(None, Some(&diff), &config, &step, "me", ("linux", "amd64")).unwrap();
-        let two = Document::above(Some(&one), Some(&diff), &config, &step, "", ("linux", "amd64")).unwrap();
-        assert_eq!(two.diff_ids(), [diff.clone(), diff]);
-        assert_eq!((two.history().len(), two.author().as_str()), (2, "me"));
-        assert_eq!(two.config().labels["a"], "b");
+    fn a_document_is_read_nulls_and_all() {
+        let image = Image::parse(document()).unwrap();
+        assert_eq!(image.id(), &Digest::of(&document()));
+        assert_eq!((image.config.user.as_str(), image.config.cmd.as_slice()), ("app", &["sh".to_owned()][..]));
+        assert!(image.config.entrypoint.is_empty() && image.config.volumes.is_empty());
+        assert!(image.config.exposed_ports.contains("80/tcp"));
+        assert_eq!(image.config.stop_signal.as_deref(), Some("SIGQUIT"));
+        assert_eq!(image.created.unwrap().to_string(), "2024-01-02T03:04:05.678Z");
+        assert_eq!((image.history.len(), image.history[0].created, image.history[1].empty_layer), (2, None, true));
+        assert_eq!(image.layer_ids(), image.diff_ids);
+    }
+
+    #[test]
+    fn a_child_keeps_what_it_does_not_know() {
+        let parent = Image::parse(document()).unwrap();
+        let layer = Digest::of(b"layer");
+        let config = Config { cmd: vec!["run".into()], hostname: "not an image's".into(), ..parent.config.clone() };
+        let addition = Addition { created_by: "sh".into(), comment: "why".into(), layer: Some(layer.clone()), config: Some(config), ..Addition::default() };
+        let child = build(Some(&parent), &addition).unwrap();
+        assert_eq!(child.diff_ids, [parent.diff_ids[0].clone(), layer]);
+        assert_eq!((child.history.len(), child.history[2].comment.as_str()), (3, "why"));
+        assert_eq!((child.config.cmd[0].as_str(), child.config.user.as_str()), ("run", "app"));
+        let raw = String::from_utf8(child.raw().to_vec()).unwrap();
+        assert!(raw.contains("Healthcheck") && !raw.contains("container\"") && !raw.contains("not an image's"), "{raw}");
+        let tagged = build(Some(&child), &Addition::default()).unwrap();
+        assert_eq!((tagged.diff_ids.len(), tagged.config.clone()), (2, child.config));
+        assert!(tagged.history[3].empty_layer);
+    }
+
+    #[test]
+    fn an_image_from_nothing() {
+        let image = build(None, &Addition { layer: Some(Digest::of(b"x")), ..Addition::default() }).unwrap();
+        assert_eq!((image.os.as_str(), image.architecture.as_str(), image.diff_ids.len()), ("linux", architecture(), 1));
     }
 
     #[test]
     fn what_is_no_document_is_refused() {
-        for text in ["", "[]", "{}", r#"{"rootfs":{}}"#, r#"{"rootfs":{"type":"layers","diff_ids":["x"]}}"#, r#"{"rootfs":{"type":"layers","diff_ids":{}}}"#] {
-            assert!(Document::parse(text.as_bytes()).is_err(), "{text}");
+        for (bad, why) in [
+            ("", "cannot be read"),
+            ("[]", "cannot be read"),
+            ("{}", "rootfs"),
+            (r#"{"rootfs":{"type":"x"}}"#, "type"),
+            (r#"{"rootfs":{"type":"layers","diff_ids":["sha256:1"]}}"#, "digest"),
+        ] {
+            let error = Image::parse(bad.as_bytes().to_vec()).unwrap_err().to_string();
+            assert!(error.contains(why), "{bad}: {error}");
         }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Document::parse(&bytes);
-        }
+        assert!(Image::parse(vec![b'['; 5 << 20]).is_err());
+        assert!(Image::parse([b"{\"a\":".to_vec(), vec![b'['; 100_000]].concat()).is_err());
     }
 }

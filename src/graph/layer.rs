@@ -34,7 +34,7 @@ pub struct Unpacked {
 }
 
 /// Unpacks the layer that `stream` gives into the empty folder `root` in diff form, and copies the bytes as they come
-/// to `blob`. The caller compares the digests with those it expects before it commits anything.
+/// to `blob`. Should extraction fail, one more read of `stream` is waited for: it has to end when it is given up. The caller compares the digests with those it expects before it commits anything.
 ///
 /// # Errors
 /// As [`diff::extract`]; those of the stream with their kind; a stream longer than `limits.bytes`.
@@ -56,7 +56,9 @@ pub fn unpack<R: Read + Send>(
             let stream = Measured::new(Tee::new(stream, copy), u64::MAX);
             read_ahead(stream, compression, &full, &emptied)
         })?;
-        let mut plain = Measured::new(Piped { filled, empty, buffer: Vec::new(), at: 0 }, limits.bytes.saturating_mul(2));
+        // Headers and padding come on top of the contents.
+        let most = limits.bytes.saturating_add(limits.entries.saturating_mul(4096));
+        let mut plain = Measured::new(Piped { filled, empty, buffer: Vec::new(), at: 0 }, most);
         let extracted = diff::extract(&mut plain, root, Form::Layer, limits);
         // An archive may end without a word where its stream goes on.
         let drained = extracted.and_then(|extracted| io::copy(&mut plain, &mut io::sink()).map(|_| extracted));

@@ -16,6 +16,7 @@ pub mod inspect;
 pub mod jobs;
 pub mod kill;
 pub mod layers;
+pub mod load;
 pub mod login;
 pub mod logs;
 pub mod mounts;

@@ -3,7 +3,7 @@
 use super::layers::{self, Wanted};
 use crate::engine::images::{NewImage, reference};
 use crate::engine::{Error, Job, JobContext, Result, registries};
-use crate::graph::image::Document;
+use crate::graph::image::Image as Document;
 use crate::graph::reference::Reference;
 use crate::graphdb::BlobRow;
 use crate::id::{Digest, ImageId, chain};
@@ -68,7 +68,7 @@ impl Job for Pull {
                 return Err(Error::invalid(format!("--all-tags takes a repository without a tag, not {}", name.familiar())));
             }
             for tag in client.tags(&registries::repository(&name)).await? {
-                wanted.push(name.with_tag(&tag).map_err(|error| Error::invalid(error.to_string()))?);
+                wanted.push(name.clone().with_tag(&tag).map_err(|error| Error::invalid(error.to_string()))?);
             }
         } else {
             if name.tag().is_none() && name.digest().is_none() {
@@ -95,7 +95,7 @@ async fn one(name: &Reference, client: &Client, platform: &Platform, context: &J
     };
     context.say(format!("{}: Pulling from {}", name.digest().map_or_else(|| name.tag().unwrap_or_default().to_owned(), ToString::to_string), name.path()));
     let resolved = client.resolve(&repository, &version, platform).await?;
-    let document = Document::parse(&resolved.config_bytes).map_err(|error| Error::new(crate::engine::Kind::Corrupt, format!("{}: {error}", name.familiar())))?;
+    let document = Document::parse(resolved.config_bytes.to_vec()).map_err(|error| Error::new(crate::engine::Kind::Corrupt, format!("{}: {error}", name.familiar())))?;
     let names = names(name, &resolved.digest);
     if let Some(image) = up_to_date(&document, &names, context)? {
         return Ok(Pulled { reference: name.to_string(), familiar: name.familiar(), digest: resolved.digest, image, up_to_date: true });
@@ -116,7 +116,7 @@ async fn one(name: &Reference, client: &Client, platform: &Platform, context: &J
 
 /// The names that a pulled image gets: its tag, and the digest it has in that repository.
 fn names(name: &Reference, digest: &Digest) -> Vec<(String, bool)> {
-    let mut names = vec![(name.with_digest(digest.clone()).to_string(), true)];
+    let mut names = vec![(name.clone().with_digest(digest.clone()).to_string(), true)];
     if name.tag().is_some() && name.digest().is_none() {
         names.push((name.to_string(), false));
     }
@@ -125,7 +125,7 @@ fn names(name: &Reference, digest: &Digest) -> Vec<(String, bool)> {
 
 /// The image, if it is there with all these names.
 fn up_to_date(document: &Document, names: &[(String, bool)], context: &JobContext) -> Result<Option<ImageId>> {
-    let id = document.id();
+    let id = document.id().clone();
     let driver = context.engine.graph()?.name();
     for (name, _) in names {
         if context.engine.db().image_named(driver, name)?.is_none_or(|row| row.id != id.as_str()) {
@@ -136,7 +136,7 @@ fn up_to_date(document: &Document, names: &[(String, bool)], context: &JobContex
 }
 
 fn wanted(name: &Reference, document: &Document, resolved: &Resolved) -> Result<Vec<Wanted>> {
-    let diffs = document.diff_ids();
+    let diffs = document.diff_ids.clone();
     if diffs.len() != resolved.layers.len() {
         return Err(Error::new(
             crate::engine::Kind::Corrupt,
@@ -150,7 +150,7 @@ fn wanted(name: &Reference, document: &Document, resolved: &Resolved) -> Result<
 fn enter(document: &Document, resolved: &Resolved, names: Vec<(String, bool)>, context: &JobContext) -> Result<ImageId> {
     let engine = &context.engine;
     let failed = |e: std::io::Error| Error::io("cannot keep the image's documents", &e);
-    engine.content().put(document.bytes()).map_err(failed)?;
+    engine.content().put(document.raw()).map_err(failed)?;
     let manifest = engine.content().put(&resolved.manifest).map_err(failed)?;
     // Named only once it is on the disk: a power failure must not leave a name without its files.
     engine.content().sync().map_err(failed)?;

@@ -28,6 +28,8 @@ pub struct Attributes {
 pub struct Setter {
     uid: u32,
     gid: u32,
+    /// Mode bits that a new file may not get; all of them if that is not known.
+    masked: u32,
     /// What this file system could not hold.
     pub unkept: Vec<String>,
 }
@@ -62,14 +64,37 @@ pub fn is_overlay(name: &[u8]) -> bool {
 }
 
 impl Setter {
-    /// One for files made by this process.
-    pub fn new() -> Self {
-        Self { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw(), unkept: Vec::new() }
+    /// One for files made by this process below `root`.
+    pub fn new(root: BorrowedFd<'_>) -> Self {
+        // An access list to inherit decides instead of the mask.
+        let inherits = rustix::fs::getxattr(format!("{}/.", magic_path(root)), "system.posix_acl_default", &mut [0u8; 0][..]);
+        let masked = if matches!(inherits, Err(Errno::NODATA | Errno::OPNOTSUPP)) { umask() } else { None };
+        Self {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+            masked: masked.unwrap_or(0o777) | 0o7000,
+            unkept: Vec::new(),
+        }
+    }
+
+    /// One for files among others, whose folders may have access lists and groups to inherit.
+    pub fn careful() -> Self {
+        Self { uid: u32::MAX, gid: u32::MAX, masked: 0o7777, unkept: Vec::new() }
+    }
+
+    /// The mode to make a file with: its own if it can be born with it, else one for nobody else to read meanwhile.
+    pub fn birth_mode(&self, attributes: &Attributes) -> Mode {
+        if self.is_born_so(attributes) { attributes.mode() } else { Mode::RUSR | Mode::WUSR }
+    }
+
+    fn is_born_so(&self, attributes: &Attributes) -> bool {
+        attributes.mode & self.masked == 0 && !self.is_foreign(attributes)
     }
 
     /// What a folder gets that no entry speaks of.
-    pub fn unsaid(&self) -> Attributes {
-        Attributes { uid: self.uid, gid: self.gid, mode: 0o755, ..Attributes::default() }
+    pub fn unsaid() -> Attributes {
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        Attributes { uid, gid, mode: 0o755, ..Attributes::default() }
     }
 
     /// Whether what this process makes belongs to another in the stream.
@@ -77,12 +102,14 @@ impl Setter {
         attributes.uid != self.uid || attributes.gid != self.gid
     }
 
-    /// Sets all of an open file; `fresh` if this process just made it.
+    /// Sets all of an open file; `fresh` if it was just made with [`Setter::birth_mode`].
     pub fn file(&mut self, fd: BorrowedFd<'_>, attributes: &Attributes, path: &[u8], fresh: bool) -> io::Result<()> {
         if !fresh || self.is_foreign(attributes) {
             rustix::fs::fchown(fd, Some(Uid::from_raw(attributes.uid)), Some(Gid::from_raw(attributes.gid)))?;
         }
-        rustix::fs::fchmod(fd, attributes.mode())?;
+        if !fresh || !self.is_born_so(attributes) {
+            rustix::fs::fchmod(fd, attributes.mode())?;
+        }
         for (name, value) in &attributes.xattrs {
             let set = rustix::fs::fsetxattr(fd, &name[..], value, XattrFlags::empty());
             self.judge(set, name, path)?;
@@ -139,6 +166,13 @@ impl Setter {
             Err(error) => Err(io::Error::new(io::Error::from(error).kind(), format!("extended attribute {}: {}", shown(name), io::Error::from(error)))),
         }
     }
+}
+
+/// The process's file mode creation mask, read without changing it.
+fn umask() -> Option<u32> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Umask:"))?;
+    u32::from_str_radix(line.trim(), 8).ok()
 }
 
 /// A path that is exactly what `fd` points at, even if that is a link.

@@ -8,7 +8,7 @@ use crate::graph::tar::{Entry, Kind, Reader};
 use crate::graph::{invalid, named};
 use rustix::fs::{AtFlags, Dev, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -55,7 +55,7 @@ struct Extraction {
     /// Folders no entry spoke of.
     implied: BTreeSet<Vec<u8>>,
     /// Hard links to what is not in this layer: link, its place in the order, target.
-    links: HashMap<Vec<u8>, (u64, Vec<u8>)>,
+    links: BTreeMap<Vec<u8>, (u64, Vec<u8>)>,
 }
 
 impl Extraction {
@@ -65,13 +65,13 @@ impl Extraction {
             folders: Folders::new(root, form)?,
             form,
             limits,
-            setter: Setter::new(),
+            setter: if form == Form::Layer { Setter::new(root) } else { Setter::careful() },
             entries: 0,
             bytes: 0,
             names: 0,
             attributes: BTreeMap::new(),
             implied,
-            links: HashMap::new(),
+            links: BTreeMap::new(),
         })
     }
 
@@ -113,7 +113,7 @@ impl Extraction {
         let folder = self.folders.get(path, true)?;
         for (path, replaced) in std::mem::take(&mut self.folders.made) {
             self.keep(path.len())?;
-            self.attributes.insert(path.clone(), self.setter.unsaid());
+            self.attributes.insert(path.clone(), Setter::unsaid());
             // What replaces a removed folder has no attributes to take from it.
             if !replaced && self.form == Form::Layer {
                 self.implied.insert(path);
@@ -161,17 +161,12 @@ impl Extraction {
     /// Removes a folder that an earlier entry made, with all in it, and what was to be done to it.
     fn remove_tree(&mut self, path: Vec<u8>) -> io::Result<()> {
         self.folders.forget();
-        let below: Vec<u8> = [&path[..], b"/"].concat();
-        let after: Vec<u8> = [&path[..], b"0"].concat();
         self.attributes.remove(&path);
         self.implied.remove(&path);
-        // All paths that begin with "path/" lie between these two: '0' follows '/'.
-        let gone: Vec<Vec<u8>> = self.attributes.range(below.clone()..after).map(|(path, _)| path.clone()).collect();
-        for path in gone {
-            self.attributes.remove(&path);
-            self.implied.remove(&path);
+        for gone in remove_below(&mut self.attributes, &path) {
+            self.implied.remove(&gone);
         }
-        self.links.retain(|link, _| !link.starts_with(&below));
+        remove_below(&mut self.links, &path);
         let root = self.folders.root();
         let mut folders = vec![path];
         let mut at = 0;
@@ -260,7 +255,8 @@ impl Extraction {
         }
         self.bytes += reader.stored();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = self.make(folder, name, || rustix::fs::openat(&folder.fd, name, flags, Mode::RUSR | Mode::WUSR))?;
+        let mode = self.setter.birth_mode(attributes);
+        let fd = self.make(folder, name, || rustix::fs::openat(&folder.fd, name, flags, mode))?;
         match &entry.sparse {
             None => write_whole(reader, &fd)?,
             Some(extents) => {
@@ -336,7 +332,7 @@ impl Extraction {
     fn finish(mut self) -> io::Result<Extracted> {
         let root = self.folders.root();
         if self.form == Form::Layer {
-            self.attributes.entry(Vec::new()).or_insert_with(|| self.setter.unsaid());
+            self.attributes.entry(Vec::new()).or_insert_with(Setter::unsaid);
         }
         for (path, attributes) in self.attributes.iter().rev() {
             let from_root = if path.is_empty() { b"." } else { &path[..] };
@@ -356,6 +352,17 @@ impl Extraction {
     }
 }
 
+/// Takes all paths below `path` out of `map`, and gives them.
+fn remove_below<V>(map: &mut BTreeMap<Vec<u8>, V>, path: &[u8]) -> Vec<Vec<u8>> {
+    // All that begin with "path/" lie between these two: '0' follows '/'.
+    let range = [path, b"/"].concat()..[path, b"0"].concat();
+    let gone: Vec<Vec<u8>> = map.range(range).map(|(path, _)| path.clone()).collect();
+    for path in &gone {
+        map.remove(path);
+    }
+    gone
+}
+
 fn write_whole<R: Read>(reader: &mut Reader<R>, fd: &OwnedFd) -> io::Result<()> {
     loop {
         let chunk = reader.chunk()?;
@@ -363,6 +370,9 @@ fn write_whole<R: Read>(reader: &mut Reader<R>, fd: &OwnedFd) -> io::Result<()> 
             return Ok(());
         }
         let count = rustix::io::retry_on_intr(|| rustix::io::write(fd, chunk))?;
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
         reader.consume(count);
     }
 }

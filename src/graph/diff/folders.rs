@@ -101,7 +101,7 @@ impl Folders {
         }
         let folder = match open_beneath(self.root.fd.as_fd(), path, OFlags::PATH) {
             Ok(fd) => Rc::new(Folder { fd, path: path.to_vec() }),
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => self.walk(path, make)?,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => self.walk(path, make)?,
             Err(error) => return Err(error.into()),
         };
         self.open.truncate(OPEN_MAX - 1);
@@ -114,7 +114,12 @@ impl Folders {
         let mut at = self.root();
         let mut todo: VecDeque<Vec<u8>> = path.split(|&b| b == b'/').map(<[u8]>::to_vec).collect();
         let mut links = 0;
+        let mut steps = 0;
         while let Some(name) = todo.pop_front() {
+            steps += 1;
+            if steps > NAME_MAX {
+                return Err(invalid(format!("too long a way through symbolic links to {}", shown(path))));
+            }
             match &name[..] {
                 b"" | b"." => {}
                 b".." => at = self.above(&at)?,

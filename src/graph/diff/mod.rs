@@ -15,7 +15,9 @@
 mod attributes;
 mod extract;
 mod folders;
-mod name;
+#[cfg(test)]
+mod hostile;
+pub(super) mod name;
 mod pack;
 mod walk;
 

@@ -301,7 +301,7 @@ fn of_stat(stat: &Stat) -> Entry {
         uid: stat.st_uid.into(),
         gid: stat.st_gid.into(),
         size: stat.st_size as u64,
-        mtime: (stat.st_mtime as i64, stat.st_mtime_nsec as u32),
+        mtime: (stat.st_mtime, stat.st_mtime_nsec as u32),
         device: (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)),
         ..Entry::default()
     }

@@ -198,17 +198,13 @@ fn put_name(block: &mut [u8; BLOCK], path: &[u8]) -> bool {
     }
     // The name's part must not be empty, so a slash at the very end does not split.
     let split = (path.len().saturating_sub(101)..path.len().min(156)).find(|&at| path[at] == b'/' && at > 0 && at + 1 < path.len());
-    match split {
-        Some(at) => {
-            block[345..345 + at].copy_from_slice(&path[..at]);
-            block[..path.len() - at - 1].copy_from_slice(&path[at + 1..]);
-            true
-        }
-        None => {
-            block[..100].copy_from_slice(&path[path.len() - 100..]);
-            false
-        }
+    if let Some(at) = split {
+        block[345..345 + at].copy_from_slice(&path[..at]);
+        block[..path.len() - at - 1].copy_from_slice(&path[at + 1..]);
+    } else {
+        block[..100].copy_from_slice(&path[path.len() - 100..]);
     }
+    split.is_some()
 }
 
 /// Magic and checksum.
