@@ -85,8 +85,12 @@ impl Operation {
     pub fn begin(operations: &Path) -> Result<Self> {
         use std::sync::atomic::{AtomicU64, Ordering};
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let path = operations.join(format!("{}.{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
-        let lock = exclusive(&path)?;
+        let name = format!("{}.{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = operations.join(&name);
+        // Locked before it has its name: nobody may see it free and take it for one that was cut short.
+        let aside = operations.join(format!(".{name}"));
+        let lock = exclusive(&aside)?;
+        std::fs::rename(&aside, &path).map_err(|e| Error::io(format_args!("cannot mark an operation in {}", operations.display()), &e))?;
         Ok(Self { path, _lock: lock })
     }
 }
@@ -101,5 +105,6 @@ impl Drop for Operation {
 /// The marks of operations that were cut short.
 pub fn cut_short(operations: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(operations) else { return Vec::new() };
-    entries.flatten().map(|entry| entry.path()).filter(|path| !is_held(path)).collect()
+    let named = entries.flatten().filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+    named.map(|entry| entry.path()).filter(|path| path.exists() && !is_held(path) && path.exists()).collect()
 }

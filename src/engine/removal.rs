@@ -62,7 +62,11 @@ impl Engine {
     /// Removes a container whose lock the caller holds and which is not alive.
     pub fn finish_removal(&self, container: &Container, with_volumes: bool) -> Result<()> {
         let row = self.db().container(container.id.as_str())?;
-        let Some(row) = row else { return Ok(()) };
+        let Some(row) = row else {
+            // Another engine was faster; the lock that the caller took made the folder again.
+            let _ = std::fs::remove_dir_all(self.place().run(&container.id));
+            return Ok(());
+        };
         let container = from_row(&row)?;
         let other;
         let driver: &dyn GraphDriver = match self.graph() {

@@ -132,10 +132,17 @@ fn empty(top: &OwnedFd) -> io::Result<()> {
                     Err(error) => return Err(error.into()),
                 }
             }
-            let folder = open_child(top.as_fd(), name)?;
+            let folder = match open_child(top.as_fd(), name) {
+                Ok(folder) => folder,
+                // Another process removes the same tree.
+                Err(Errno::NOENT) => continue,
+                Err(error) => return Err(error.into()),
+            };
             left |= flatten(top, &folder)?;
             match rustix::fs::unlinkat(top, name, AtFlags::REMOVEDIR) {
                 Ok(()) | Err(Errno::NOENT) => {}
+                // A folder was moved up into it by another process just then.
+                Err(Errno::NOTEMPTY) => left = true,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -164,8 +171,11 @@ fn flatten(top: &OwnedFd, folder: &OwnedFd) -> io::Result<bool> {
         match rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                rustix::fs::renameat(folder, name, top, format!("{}.gone", fresh_name()))?;
-                moved = true;
+                match rustix::fs::renameat(folder, name, top, format!("{}.gone", fresh_name())) {
+                    Ok(()) => moved = true,
+                    Err(Errno::NOENT) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
             Err(error) => return Err(error.into()),
         }
