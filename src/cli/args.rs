@@ -134,9 +134,30 @@ fn brief(text: &str) -> String {
 
 /// Options of docker's that this version knows by name and cannot carry yet.
 const LATER: [&str; 24] = [
-    "--annotation", "--blkio-weight-device", "--cgroupns", "--cpu-rt-period", "--cpu-rt-runtime", "--device-cgroup-rule", "--device-read-bps", "--device-read-iops", "--device-write-bps",
-    "--device-write-iops", "--disable-content-trust", "--gpus", "--health-cmd", "--health-interval", "--health-retries", "--health-timeout", "--ip", "--ip6", "--isolation", "--link",
-    "--mac-address", "--network-alias", "--publish", "--userns",
+    "--annotation",
+    "--blkio-weight-device",
+    "--cgroupns",
+    "--cpu-rt-period",
+    "--cpu-rt-runtime",
+    "--device-cgroup-rule",
+    "--device-read-bps",
+    "--device-read-iops",
+    "--device-write-bps",
+    "--device-write-iops",
+    "--disable-content-trust",
+    "--gpus",
+    "--health-cmd",
+    "--health-interval",
+    "--health-retries",
+    "--health-timeout",
+    "--ip",
+    "--ip6",
+    "--isolation",
+    "--link",
+    "--mac-address",
+    "--network-alias",
+    "--publish",
+    "--userns",
 ];
 
 /// Reads the program's arguments.

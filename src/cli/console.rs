@@ -1,7 +1,7 @@
 //! A console in the foreground: standard input to the container, its output here, until it ends or the user leaves.
 
-use super::face::Face;
 use super::detach::{self, Detach, DetachKeys};
+use super::face::Face;
 use super::terminal::{self, RawMode};
 use crate::engine::attach::{Console, ConsoleWriter, Output};
 use crate::engine::{Error, Kind, Result};
@@ -146,7 +146,14 @@ impl Signals {
     fn open(proxy: bool) -> Result<Self> {
         let failed = |e: io::Error| Error::io("cannot listen to signals", &e);
         let proxied = if proxy {
-            let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit(), SignalKind::user_defined1(), SignalKind::user_defined2()];
+            let kinds = [
+                SignalKind::interrupt(),
+                SignalKind::terminate(),
+                SignalKind::hangup(),
+                SignalKind::quit(),
+                SignalKind::user_defined1(),
+                SignalKind::user_defined2(),
+            ];
             Some(kinds.into_iter().map(|kind| Ok((kind.as_raw_value(), signal(kind)?))).collect::<io::Result<_>>().map_err(failed)?)
         } else {
             None

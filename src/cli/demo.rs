@@ -11,7 +11,22 @@ const NAME: &str = "kapal-demo";
 
 /// Its lines, as a user would type them.
 const SESSION: [&[&str]; 10] = [
-    &["run", "-d", "--name", NAME, "-m", "64m", "--cpus", "0.5", "--pids-limit", "64", "host", "sh", "-c", "echo hello from inside; echo ahoy >/root/greeting; while :; do date; sleep 1; done"],
+    &[
+        "run",
+        "-d",
+        "--name",
+        NAME,
+        "-m",
+        "64m",
+        "--cpus",
+        "0.5",
+        "--pids-limit",
+        "64",
+        "host",
+        "sh",
+        "-c",
+        "echo hello from inside; echo ahoy >/root/greeting; while :; do date; sleep 1; done",
+    ],
     &["ps"],
     &["exec", NAME, "sh", "-c", "echo the only processes here: $(ls -d /proc/[0-9]* | wc -l); cat /root/greeting"],
     &["top", NAME],

@@ -70,7 +70,9 @@ impl Face {
                 }
                 Ok(())
             }
-            Sink::Standard if self.json => self.event(&json!({ "event": "output", "line": self.line, "stream": stream, "data": String::from_utf8_lossy(bytes) })),
+            Sink::Standard if self.json => {
+                Self::event(&json!({ "event": "output", "line": self.line, "stream": stream, "data": String::from_utf8_lossy(bytes) }))
+            }
             Sink::Standard if stream == "stderr" => written(io::stderr().lock().write_all(bytes)),
             Sink::Standard => {
                 let mut out = io::stdout().lock();
@@ -100,7 +102,7 @@ impl Face {
     /// A line beside the result: progress, a warning.
     pub fn note(&mut self, line: &str) -> Result<()> {
         if self.json {
-            return self.event(&json!({ "event": "note", "line": self.line, "message": line }));
+            return Self::event(&json!({ "event": "note", "line": self.line, "message": line }));
         }
         written(writeln!(io::stderr().lock(), "{}", text::clean(line)))
     }
@@ -112,10 +114,10 @@ impl Face {
             fields.insert("event".to_owned(), json!("progress"));
             fields.insert("line".to_owned(), json!(self.line));
         }
-        self.event(&value)
+        Self::event(&value)
     }
 
-    fn event(&mut self, value: &Value) -> Result<()> {
+    fn event(value: &Value) -> Result<()> {
         let mut out = io::stdout().lock();
         written(writeln!(out, "{value}").and_then(|()| out.flush()))
     }
@@ -130,7 +132,7 @@ impl Face {
         if let (Value::Object(fields), Some(error)) = (&mut value, error) {
             fields.insert("error".to_owned(), json!({ "kind": error.kind, "message": error.message, "hint": error.hint }));
         }
-        self.event(&value)
+        Self::event(&value)
     }
 
     /// A list: `rows` are objects; `columns` are (header, key) of the usual table, `quiet` the key of the identity.

@@ -4,8 +4,7 @@ use super::face::Face;
 use super::table::Table;
 use super::verb::Showing;
 use super::{text, when};
-use crate::engine::{Engine, Error, Kind, Result};
-use crate::graphdriver::{Change, ChangeKind};
+use crate::engine::{Change, ChangeKind, Engine, Error, Kind, Result};
 use crate::job;
 use crate::job::info::Infos;
 use crate::job::inspect::Found;
@@ -15,12 +14,11 @@ use serde_json::{Value, json};
 
 /// Values as an indented JSON list, or each through a template.
 pub fn show(values: Vec<Value>, format: Option<&str>, face: &mut Face) -> Result<()> {
-    match format {
-        Some(format) => face.formatted(format, &values, &[])?,
-        None => {
-            let pretty = serde_json::to_string_pretty(&values).map_err(|e| Error::new(Kind::Failed, e.to_string()))?;
-            face.say(&text::clean_json(&pretty))?;
-        }
+    if let Some(format) = format {
+        face.formatted(format, &values, &[])?;
+    } else {
+        let pretty = serde_json::to_string_pretty(&values).map_err(|e| Error::new(Kind::Failed, e.to_string()))?;
+        face.say(&text::clean_json(&pretty))?;
     }
     face.give(Value::Array(values));
     Ok(())
@@ -107,14 +105,13 @@ pub fn info(infos: &Infos, format: Option<&str>, face: &mut Face) -> Result<i32>
 pub fn version(format: Option<&str>, face: &mut Face) -> Result<i32> {
     let versions = job::version::versions();
     let value = serde_json::to_value(&versions).unwrap_or_default();
-    match format {
-        Some(format) => face.formatted(format, std::slice::from_ref(&value), &[])?,
-        None => {
-            face.say(&format!("kapal {}", versions.version))?;
-            face.say(&format!(" OS/Arch:       {}", versions.platform))?;
-            face.say(&format!(" Kernel:        {}", text::clean(&versions.kernel)))?;
-            face.say(&format!(" Store schema:  {}", versions.schema))?;
-        }
+    if let Some(format) = format {
+        face.formatted(format, std::slice::from_ref(&value), &[])?;
+    } else {
+        face.say(&format!("kapal {}", versions.version))?;
+        face.say(&format!(" OS/Arch:       {}", versions.platform))?;
+        face.say(&format!(" Kernel:        {}", text::clean(&versions.kernel)))?;
+        face.say(&format!(" Store schema:  {}", versions.schema))?;
     }
     face.give(value);
     Ok(0)

@@ -23,6 +23,8 @@ pub mod verb;
 pub mod when;
 pub mod width;
 
+pub use crate::engine::record::open as record;
+
 use crate::engine::{Engine, Error, Kind};
 use face::Face;
 use std::io::Write;

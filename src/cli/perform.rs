@@ -216,7 +216,8 @@ async fn volume(verb: VolumeVerb, engine: &Engine, face: &mut Face) -> Result<i3
         }
         VolumeVerb::Rm(job) => several(face, run(job, engine).await?),
         VolumeVerb::Prune(job) => {
-            let what = if job.all { "This will remove all volumes that no container holds." } else { "This will remove anonymous volumes that no container holds." };
+            let what =
+                if job.all { "This will remove all volumes that no container holds." } else { "This will remove anonymous volumes that no container holds." };
             if !job.force && !face.confirm(what)? {
                 return Ok(1);
             }

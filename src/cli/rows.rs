@@ -11,8 +11,15 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// The columns of `ps`.
-pub const CONTAINERS: &[(&str, &str)] =
-    &[("CONTAINER ID", "ID"), ("IMAGE", "Image"), ("COMMAND", "Command"), ("CREATED", "CreatedSince"), ("STATUS", "Status"), ("PORTS", "Ports"), ("NAMES", "Names")];
+pub const CONTAINERS: &[(&str, &str)] = &[
+    ("CONTAINER ID", "ID"),
+    ("IMAGE", "Image"),
+    ("COMMAND", "Command"),
+    ("CREATED", "CreatedSince"),
+    ("STATUS", "Status"),
+    ("PORTS", "Ports"),
+    ("NAMES", "Names"),
+];
 /// The columns of `images`.
 pub const IMAGES: &[(&str, &str)] = &[("REPOSITORY", "Repository"), ("TAG", "Tag"), ("IMAGE ID", "ID"), ("CREATED", "CreatedSince"), ("SIZE", "Size")];
 /// The columns of `images --digests`.
@@ -23,7 +30,8 @@ pub const STEPS: &[(&str, &str)] = &[("IMAGE", "ID"), ("CREATED", "CreatedSince"
 /// The columns of `volume ls`.
 pub const VOLUMES: &[(&str, &str)] = &[("DRIVER", "Driver"), ("VOLUME NAME", "Name")];
 /// The columns of `jobs`.
-pub const JOBS: &[(&str, &str)] = &[("JOB ID", "ID"), ("COMMAND", "Command"), ("STATE", "State"), ("STARTED", "StartedSince"), ("TOOK", "Took"), ("ERROR", "Error")];
+pub const JOBS: &[(&str, &str)] =
+    &[("JOB ID", "ID"), ("COMMAND", "Command"), ("STATE", "State"), ("STARTED", "StartedSince"), ("TOOK", "Took"), ("ERROR", "Error")];
 /// The columns of `system df`.
 pub const SPACES: &[(&str, &str)] = &[("TYPE", "Type"), ("TOTAL", "TotalCount"), ("ACTIVE", "Active"), ("SIZE", "Size"), ("RECLAIMABLE", "Reclaimable")];
 

@@ -79,7 +79,7 @@ impl Console {
 impl ConsoleReader {
     async fn frame(&mut self) -> Result<Option<Frame>> {
         loop {
-            match self.decoder.next() {
+            match self.decoder.frame() {
                 Ok(Some(frame)) => return Ok(Some(frame)),
                 Ok(None) => {}
                 Err(error) => return Err(Error::new(Kind::Corrupt, error.to_string())),
@@ -160,7 +160,8 @@ impl Engine {
     pub async fn attach(&self, container: &Container) -> Result<Console> {
         let hello = Hello { stdin: container.config.open_stdin, output: true, scrollback: true, exit: true };
         if !container.state.status.is_alive() {
-            return Err(Error::conflict(format!("container {} is not running: nothing to attach to", container.name)).hint(format!("start it first: `kapal start -a {}`", container.name)));
+            return Err(Error::conflict(format!("container {} is not running: nothing to attach to", container.name))
+                .hint(format!("start it first: `kapal start -a {}`", container.name)));
         }
         match self.connect(container, hello).await? {
             Some(console) => Ok(console),

@@ -101,7 +101,9 @@ impl Engine {
         }
         for image in self.db().images(driver.name())? {
             let blobs = self.db().image_blobs(driver.name(), &image.id)?.into_iter().map(|blob| blob.digest);
-            let damaged = blobs.chain([image.id.clone(), image.manifest.clone()]).any(|digest| digest.parse::<Digest>().is_ok_and(|id| !self.content().verify(&id).unwrap_or(false)));
+            let damaged = blobs
+                .chain([image.id.clone(), image.manifest.clone()])
+                .any(|digest| digest.parse::<Digest>().is_ok_and(|id| !self.content().verify(&id).unwrap_or(false)));
             if damaged {
                 self.db().delete_image(driver.name(), &image.id)?;
             }
@@ -158,14 +160,16 @@ impl Engine {
         match crate::execdriver::native::cgroup_version() {
             Ok((version, missing)) => {
                 version.clone_into(&mut machine.cgroup);
-                machine.warnings.extend(missing.iter().map(|controller| format!("no {controller} limit support: the cgroup controller {controller} is missing")));
+                machine
+                    .warnings
+                    .extend(missing.iter().map(|controller| format!("no {controller} limit support: the cgroup controller {controller} is missing")));
             }
             Err(error) => {
                 "none".clone_into(&mut machine.cgroup);
                 machine.warnings.push(error.to_string());
             }
         }
-        let own = rustix::thread::capabilities(None).map(|sets| sets.effective.bits()).unwrap_or(0);
+        let own = rustix::thread::capabilities(None).map_or(0, |sets| sets.effective.bits());
         if own & (1 << 24) == 0 {
             machine.warnings.push("CAP_SYS_RESOURCE is missing: limits of processes cannot be raised above this process's own".to_owned());
         }

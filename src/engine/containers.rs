@@ -79,6 +79,14 @@ impl Engine {
         self.db().containers()?.iter().map(|row| self.settled(from_row(row)?)).collect()
     }
 
+    /// Enters a new container with the layers and volumes it holds; `Some` holder of its name if that is taken.
+    pub fn enter_container(&self, container: &Container, layers: &[String], volumes: &[String]) -> Result<Option<String>> {
+        match self.db().insert_container(&to_row(container)?, layers, volumes) {
+            Err(crate::graphdb::Error::Taken { by, .. }) => Ok(Some(by)),
+            other => Ok(other.map(|()| None)?),
+        }
+    }
+
     /// Writes a container's new state over the status `from`.
     pub fn write_state(&self, container: &Container, from: Status) -> Result<()> {
         let row = to_row(container)?;

@@ -61,8 +61,10 @@ impl Engine {
     pub fn export(&self, container: &Container, output: &mut dyn Write) -> Result<()> {
         // The files alone, as docker has it: nothing that is mounted on them.
         let root = self.with_base(container, |driver, base| driver.mount(&container.id, base, true), "cannot mount its files")?;
-        let root = rustix::fs::openat(&root, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|e| Error::io("cannot open its files", &e.into()))?;
-        diff::pack_tree(root.as_fd(), Path::new("."), output, &Pack { name: None, follow: false }).map_err(|e| Error::io(format_args!("cannot export container {}", container.name), &e))?;
+        let root = rustix::fs::openat(&root, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|e| Error::io("cannot open its files", &e.into()))?;
+        diff::pack_tree(root.as_fd(), Path::new("."), output, &Pack { name: None, follow: false })
+            .map_err(|e| Error::io(format_args!("cannot export container {}", container.name), &e))?;
         Ok(())
     }
 
@@ -75,36 +77,18 @@ impl Engine {
     /// Fills new volumes with what the image has in their place, as docker does: once, and only where both are folders
     /// and the volume is empty.
     pub fn fill_volumes(&self, container: &Container) -> Result<()> {
-        for mount in container.host_config.mounts.iter().filter(|mount| mount.kind == MountKind::Volume && !mount.options.iter().any(|option| option == "nocopy")) {
+        for mount in
+            container.host_config.mounts.iter().filter(|mount| mount.kind == MountKind::Volume && !mount.options.iter().any(|option| option == "nocopy"))
+        {
             let source = Path::new(&mount.source);
             let empty = std::fs::read_dir(source).is_ok_and(|mut entries| entries.next().is_none());
             if !empty {
                 continue;
             }
             let root = self.with_base(container, |driver, base| driver.mount(&container.id, base, true), "cannot mount its files")?;
-            self.fill(&root, &mount.destination, source).map_err(|e| Error::io(format_args!("cannot fill the volume at {}", mount.destination), &e))?;
+            fill(&root, &mount.destination, source).map_err(|e| Error::io(format_args!("cannot fill the volume at {}", mount.destination), &e))?;
         }
         Ok(())
-    }
-
-    fn fill(&self, root: &OwnedFd, inside: &str, volume: &Path) -> std::io::Result<()> {
-        use rustix::fs::ResolveFlags;
-        let how = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let from = match rustix::fs::openat2(root, inside, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty(), how) {
-            Ok(from) => from,
-            // The image has nothing there, or no folder.
-            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        let (reader, writer) = std::io::pipe()?;
-        let to = rustix::fs::open(volume, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        std::thread::scope(|scope| {
-            let packing = scope.spawn(|| diff::pack_tree(from.as_fd(), Path::new("."), writer, &Pack { name: None, follow: false }).map(|_| ()));
-            let unpacked = diff::extract(reader, to.as_fd(), diff::Form::Files, &diff::Limits::default());
-            let packed = packing.join().unwrap_or_else(|_| Err(std::io::Error::other("the copy broke down")));
-            unpacked?;
-            packed
-        })
     }
 
     /// As `inspect` shows a container.
@@ -219,3 +203,23 @@ fn host_config(container: &Container) -> Value {
     })
 }
 
+/// Copies what the image has at `inside` into a volume.
+fn fill(root: &OwnedFd, inside: &str, volume: &Path) -> std::io::Result<()> {
+    use rustix::fs::ResolveFlags;
+    let how = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let from = match rustix::fs::openat2(root, inside, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty(), how) {
+        Ok(from) => from,
+        // The image has nothing there, or no folder.
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let (reader, writer) = std::io::pipe()?;
+    let to = rustix::fs::open(volume, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    std::thread::scope(|scope| {
+        let packing = scope.spawn(|| diff::pack_tree(from.as_fd(), Path::new("."), writer, &Pack { name: None, follow: false }).map(|_| ()));
+        let unpacked = diff::extract(reader, to.as_fd(), diff::Form::Files, &diff::Limits::default());
+        let packed = packing.join().unwrap_or_else(|_| Err(std::io::Error::other("the copy broke down")));
+        unpacked?;
+        packed
+    })
+}

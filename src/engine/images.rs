@@ -110,13 +110,13 @@ impl Engine {
         if let Ok(reference) = text.parse::<Reference>()
             && let Some(row) = self.named(driver, &reference)?
         {
-            return self.image_of(row);
+            return self.image_of(&row);
         }
         let digits = text.strip_prefix("sha256:").unwrap_or(text);
         if !digits.is_empty() && digits.len() <= 64 && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
             let mut rows = self.db().images_like(driver, digits)?;
             match (rows.len(), rows.pop()) {
-                (1, Some(row)) => return self.image_of(row),
+                (1, Some(row)) => return self.image_of(&row),
                 (2.., _) => return Err(Error::invalid(format!("{} is the beginning of more than one image's id: give more digits", shown(text)))),
                 _ => {}
             }
@@ -125,7 +125,8 @@ impl Engine {
         if !is_identity(text) {
             reference(text)?;
         }
-        Err(Error::not_found(format!("no such image: {}", shown(text))).hint(format!("`kapal images` lists those at hand, `kapal pull {}` downloads it", shown(text))))
+        Err(Error::not_found(format!("no such image: {}", shown(text)))
+            .hint(format!("`kapal images` lists those at hand, `kapal pull {}` downloads it", shown(text))))
     }
 
     fn named(&self, driver: &str, reference: &Reference) -> Result<Option<ImageRow>> {
@@ -142,12 +143,15 @@ impl Engine {
     /// All images, newest first.
     pub fn images(&self) -> Result<Vec<Image>> {
         let driver = self.graph()?.name();
-        self.db().images(driver)?.into_iter().map(|row| self.image_of(row)).collect()
+        self.db().images(driver)?.into_iter().map(|row| self.image_of(&row)).collect()
     }
 
-    fn image_of(&self, row: ImageRow) -> Result<Image> {
+    fn image_of(&self, row: &ImageRow) -> Result<Image> {
         let driver = self.graph()?.name();
-        let damaged = |error: &dyn fmt::Display| Error::new(Kind::Corrupt, format!("image {} is damaged in the store: {error}", row.id)).hint("`kapal system check --repair` mends the store; pull it again");
+        let damaged = |error: &dyn fmt::Display| {
+            Error::new(Kind::Corrupt, format!("image {} is damaged in the store: {error}", row.id))
+                .hint("`kapal system check --repair` mends the store; pull it again")
+        };
         let id: ImageId = row.id.parse().map_err(|e: crate::id::IdError| damaged(&e))?;
         let bytes = self.content().read(&id, LARGEST).map_err(|e| damaged(&e))?;
         let document = Document::parse(bytes).map_err(|e| damaged(&e))?;
@@ -155,7 +159,13 @@ impl Engine {
         let mut image = Image {
             tags: Vec::new(),
             digests: Vec::new(),
-            layers: self.db().image_layers(driver, &row.id)?.iter().map(|id| id.parse()).collect::<std::result::Result<_, _>>().map_err(|e: crate::id::IdError| damaged(&e))?,
+            layers: self
+                .db()
+                .image_layers(driver, &row.id)?
+                .iter()
+                .map(|id| id.parse())
+                .collect::<std::result::Result<_, _>>()
+                .map_err(|e: crate::id::IdError| damaged(&e))?,
             size: row.size.unsigned_abs(),
             created: document.created,
             config: document.config.clone(),
@@ -224,7 +234,7 @@ impl Engine {
             manifest: new.manifest.to_string(),
             media_type: new.media_type.clone(),
             size,
-            created: new.document.created.map_or(0, |created| created.as_second()),
+            created: new.document.created.map_or(0, jiff::Timestamp::as_second),
         };
         let layers: Vec<String> = layers.iter().map(ToString::to_string).collect();
         self.db().insert_image(driver, &row, &layers, &new.blobs, &new.names)?;
@@ -239,9 +249,11 @@ impl Engine {
         let all = self.db().tags_of(driver, image.id.as_str())?;
         let tags: Vec<&str> = all.iter().filter(|tag| !tag.is_digest).map(|tag| tag.name.as_str()).collect();
         let names: Vec<String> = if by_identity {
-            let repositories: std::collections::BTreeSet<&str> = image.tags.iter().map(|tag| tag.rsplit_once(':').map_or(tag.as_str(), |(name, _)| name)).collect();
+            let repositories: std::collections::BTreeSet<&str> =
+                image.tags.iter().map(|tag| tag.rsplit_once(':').map_or(tag.as_str(), |(name, _)| name)).collect();
             if repositories.len() > 1 && !force {
-                return Err(Error::conflict(format!("image {} has names in several repositories: {}", image.id.short(), image.tags.join(", "))).hint("add -f to take all of them away"));
+                return Err(Error::conflict(format!("image {} has names in several repositories: {}", image.id.short(), image.tags.join(", ")))
+                    .hint("add -f to take all of them away"));
             }
             all.iter().map(|tag| tag.name.clone()).collect()
         } else {
@@ -276,7 +288,12 @@ impl Engine {
         for (id, name, status) in self.db().containers_of_image(self.graph()?.name(), image.id.as_str())? {
             let alive = matches!(status.as_str(), "running" | "paused" | "restarting");
             if alive || !force {
-                let error = Error::conflict(format!("image {} is used by {} container {name} ({})", image.id.short(), if alive { "running" } else { "stopped" }, &id[..id.len().min(12)]));
+                let error = Error::conflict(format!(
+                    "image {} is used by {} container {name} ({})",
+                    image.id.short(),
+                    if alive { "running" } else { "stopped" },
+                    &id[..id.len().min(12)]
+                ));
                 return Err(error.hint(if alive { "stop and remove the container first".to_owned() } else { format!("`kapal rm {name}` first, or add -f") }));
             }
         }

@@ -45,7 +45,11 @@ impl Engine {
             Status::Created | Status::Exited => {}
             Status::Running | Status::Restarting if first.is_none() => return Ok(()),
             Status::Running | Status::Restarting => return Err(Error::conflict(format!("container {} is running already", container.name))),
-            Status::Paused => return Err(Error::conflict(format!("container {} is paused", container.name)).hint(format!("`kapal unpause {}` lets it go on", container.name))),
+            Status::Paused => {
+                return Err(
+                    Error::conflict(format!("container {} is paused", container.name)).hint(format!("`kapal unpause {}` lets it go on", container.name))
+                );
+            }
             Status::Removing => return Err(Error::conflict(format!("container {} is being removed", container.name))),
         }
         let held = self.monitor_lock(&container)?;
@@ -70,13 +74,21 @@ impl Engine {
     pub async fn exec(&self, container: &Container, options: ExecOptions, detach: bool) -> Result<(String, Option<Console>)> {
         match container.state.status {
             Status::Running => {}
-            Status::Paused => return Err(Error::conflict(format!("container {} is paused", container.name)).hint(format!("`kapal unpause {}` lets it go on", container.name))),
-            other => return Err(Error::conflict(format!("container {} is not running: it is {}", container.name, other.as_str())).hint(format!("`kapal start {}`", container.name))),
+            Status::Paused => {
+                return Err(
+                    Error::conflict(format!("container {} is paused", container.name)).hint(format!("`kapal unpause {}` lets it go on", container.name))
+                );
+            }
+            other => {
+                return Err(Error::conflict(format!("container {} is not running: it is {}", container.name, other.as_str()))
+                    .hint(format!("`kapal start {}`", container.name)));
+            }
         }
         let name = ContainerId::random().map_err(|e| Error::io("no random numbers", &e))?.short().to_owned();
         let (ours, theirs) = attach::pair()?;
         let stdin = options.stdin;
-        let task = Task { container: container.clone(), place: self.place().clone(), hidden: Vec::new(), exec: Some((name.clone(), options)), first_client: !detach };
+        let task =
+            Task { container: container.clone(), place: self.place().clone(), hidden: Vec::new(), exec: Some((name.clone(), options)), first_client: !detach };
         let place = self.place().exec_console(&container.id, &name).with_extension("lock");
         let start = move || {
             let held = lock::exclusive(&place)?;

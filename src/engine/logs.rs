@@ -160,21 +160,17 @@ impl Reader {
     async fn more(&mut self) -> Result<()> {
         if self.waker.is_none() {
             let hello = Hello { output: true, exit: true, ..Hello::default() };
-            match self.engine.connect(&self.container, hello).await? {
-                Some(console) => {
-                    self.waker = Some(Console::split(console));
-                    // What was written before the monitor knew us is read first.
-                    return Ok(());
-                }
-                None => {
-                    let now = self.engine.container_by_id(&self.container.id);
-                    self.ended = !now.is_ok_and(|container| container.state.status.is_alive());
-                    if !self.ended {
-                        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-                    }
-                    return Ok(());
-                }
+            if let Some(console) = self.engine.connect(&self.container, hello).await? {
+                self.waker = Some(Console::split(console));
+                // What was written before the monitor knew us is read first.
+                return Ok(());
             }
+            let now = self.engine.container_by_id(&self.container.id);
+            self.ended = !now.is_ok_and(|container| container.state.status.is_alive());
+            if !self.ended {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            return Ok(());
         }
         if let Some((reader, _)) = &mut self.waker {
             match reader.next().await? {

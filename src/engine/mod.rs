@@ -24,6 +24,11 @@ pub mod removal;
 pub mod snapshot;
 pub mod volumes;
 
+// What jobs hand through from the rooms below, which they do not enter themselves.
+pub use crate::execdriver::spec::ExecOptions;
+pub use crate::graphdb::{BlobRow, SCHEMA_VERSION};
+pub use crate::graphdriver::{Base, Change, ChangeKind, Staging, Unsaid};
+pub use crate::monitor::protocol::Hello;
 pub use error::{Error, Kind, Result};
 pub use event::Event;
 pub use job::{Job, JobContext, JobHandle, Progress};
@@ -88,8 +93,7 @@ impl Engine {
             other => other.into(),
         })?;
         let content = Content::open(&place.blobs()).map_err(|e| Error::io(format_args!("cannot open {}", place.blobs().display()), &e))?;
-        let inner =
-            Inner { options, db, content, graph: OnceLock::new(), registry: OnceLock::new(), events: broadcast::channel(1024).0 };
+        let inner = Inner { options, db, content, graph: OnceLock::new(), registry: OnceLock::new(), events: broadcast::channel(1024).0 };
         let engine = Self(Arc::new(inner));
         engine.recover()?;
         Ok(engine)
@@ -144,7 +148,8 @@ impl Engine {
     /// The client for registries.
     pub fn registry(&self) -> Result<&registry::Client> {
         if self.0.registry.get().is_none() {
-            let options = registry::Options { insecure: self.0.options.insecure.clone(), docker_config_dir: self.0.options.docker_config.clone(), ..Default::default() };
+            let options =
+                registry::Options { insecure: self.0.options.insecure.clone(), docker_config_dir: self.0.options.docker_config.clone(), ..Default::default() };
             let _ = self.0.registry.set(registry::Client::new(options));
         }
         self.0.registry.get().ok_or_else(|| Error::new(Kind::Failed, "no registry client"))
@@ -175,5 +180,9 @@ fn make_private(folder: &std::path::Path) -> Result<()> {
         return Ok(());
     }
     // 0711: bind mounts of volumes are reached through it by containers' users, its content is not listed.
-    std::fs::DirBuilder::new().recursive(true).mode(0o711).create(folder).map_err(|e| Error::io(format_args!("cannot make the folder {}", folder.display()), &e))
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o711)
+        .create(folder)
+        .map_err(|e| Error::io(format_args!("cannot make the folder {}", folder.display()), &e))
 }

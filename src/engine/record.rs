@@ -77,7 +77,7 @@ impl Record for Store {
                 container.state.finished_at = Some(jiff::Timestamp::now());
             }
             container.state.exit_code = status;
-            container.state.error = why.to_owned();
+            why.clone_into(&mut container.state.error);
             container.state.pid = 0;
             container.state.monitor_pid = 0;
             Ok(())

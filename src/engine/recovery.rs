@@ -61,7 +61,7 @@ impl Engine {
         state.pid = 0;
         state.monitor_pid = 0;
         state.finished_at = Some(jiff::Timestamp::now());
-        state.error = "its monitor was lost (killed, or the machine went down); what was left of it has been ended".to_owned();
+        "its monitor was lost (killed, or the machine went down); what was left of it has been ended".clone_into(&mut state.error);
         for error in errors {
             state.error.push_str("; ");
             state.error.push_str(&error.to_string());

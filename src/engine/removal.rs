@@ -15,7 +15,11 @@ use std::io;
 /// All of them, joined.
 pub fn remove(db: &GraphDb, driver: &dyn GraphDriver, place: &Place, container: &Container, with_volumes: bool) -> Result<()> {
     if container.state.status != Status::Removing {
-        let status = container.state.status.next(Transition::Remove).ok_or_else(|| Error::conflict(format!("container {} is {}", container.name, container.state.status.as_str())))?;
+        let status = container
+            .state
+            .status
+            .next(Transition::Remove)
+            .ok_or_else(|| Error::conflict(format!("container {} is {}", container.name, container.state.status.as_str())))?;
         let mut marked = container.clone();
         marked.state.status = status;
         let row = to_row(&marked)?;

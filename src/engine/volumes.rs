@@ -45,15 +45,12 @@ impl Engine {
     /// Makes a volume if it is not there; without a name, one is made up and the volume belongs to one container.
     pub fn create_volume(&self, wanted: Option<&str>, labels: &BTreeMap<String, String>) -> Result<Volume> {
         let made_up;
-        let name = match wanted {
-            Some(wanted) => {
-                name::check("volume", wanted).map_err(Error::invalid)?;
-                wanted
-            }
-            None => {
-                made_up = crate::id::ContainerId::random().map_err(|e| Error::io("no random numbers", &e))?.to_string();
-                &made_up
-            }
+        let name = if let Some(wanted) = wanted {
+            name::check("volume", wanted).map_err(Error::invalid)?;
+            wanted
+        } else {
+            made_up = crate::id::ContainerId::random().map_err(|e| Error::io("no random numbers", &e))?.to_string();
+            &made_up
         };
         // The files come before the name: a crash in between leaves an empty folder that the next sweep takes away.
         let folder = self.place().volume(name);
@@ -67,7 +64,10 @@ impl Engine {
 
     /// The volume so named.
     pub fn volume(&self, name: &str) -> Result<Volume> {
-        let row = self.db().volume(name)?.ok_or_else(|| Error::not_found(format!("no such volume: {}", super::containers::shown(name))).hint("`kapal volume ls` lists them all"))?;
+        let row = self
+            .db()
+            .volume(name)?
+            .ok_or_else(|| Error::not_found(format!("no such volume: {}", super::containers::shown(name))).hint("`kapal volume ls` lists them all"))?;
         Ok(self.volume_of(row))
     }
 
@@ -83,7 +83,9 @@ impl Engine {
         self.db().delete_volume(name)?;
         let folder = self.place().volumes().join(name);
         match std::fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(format_args!("volume {name}: cannot remove {}", folder.display()), &error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io(format_args!("volume {name}: cannot remove {}", folder.display()), &error));
+            }
             _ => {}
         }
         self.tell_of("volume", "destroy", name, name);

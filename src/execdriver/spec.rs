@@ -12,18 +12,78 @@ use std::path::PathBuf;
 
 /// Docker's fourteen.
 pub const DEFAULT_CAPABILITIES: [&str; 14] = [
-    "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FSETID",
+    "FOWNER",
+    "MKNOD",
+    "NET_RAW",
+    "SETGID",
+    "SETUID",
+    "SETFCAP",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "SYS_CHROOT",
+    "KILL",
+    "AUDIT_WRITE",
 ];
 
 /// All that Linux knows, in the order of their numbers.
 pub const ALL_CAPABILITIES: [&str; 41] = [
-    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW",
-    "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD",
-    "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF", "CHECKPOINT_RESTORE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
+    "CHECKPOINT_RESTORE",
 ];
 
 const MASKED: [&str; 11] = [
-    "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
     "/sys/firmware",
 ];
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
@@ -101,7 +161,8 @@ pub fn hostname(container: &Container) -> &str {
 
 fn process(container: &Container, user: &User, args: &[String], env: &[String], workdir: &str, tty: bool, capabilities: &[String]) -> Value {
     let host = &container.host_config;
-    let rlimits: Vec<Value> = host.ulimits.iter().map(|(name, (soft, hard))| json!({ "type": format!("RLIMIT_{}", name.to_uppercase()), "soft": soft, "hard": hard })).collect();
+    let rlimits: Vec<Value> =
+        host.ulimits.iter().map(|(name, (soft, hard))| json!({ "type": format!("RLIMIT_{}", name.to_uppercase()), "soft": soft, "hard": hard })).collect();
     // As Docker: a user other than root has capabilities only through setuid programs.
     let effective: &[String] = if user.uid == 0 { capabilities } else { &[] };
     let mut value = json!({
@@ -198,7 +259,7 @@ fn mounts(host: &HostConfig, files: &Files) -> Vec<Value> {
     // Parents first, whatever the order they were asked for in.
     let mut own: Vec<&Mount> = host.mounts.iter().collect();
     own.sort_by_key(|m| m.destination.split('/').count());
-    mounts.extend(own.into_iter().map(|m| own_mount(m)));
+    mounts.extend(own.into_iter().map(own_mount));
     mounts
 }
 
@@ -270,7 +331,9 @@ fn device_rules(host: &HostConfig) -> Vec<Value> {
     for (here, _, access) in &host.devices {
         if let Ok(stat) = rustix::fs::stat(here.as_str()) {
             let kind = if rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::BlockDevice { "b" } else { "c" };
-            rules.push(json!({ "allow": true, "type": kind, "major": rustix::fs::major(stat.st_rdev), "minor": rustix::fs::minor(stat.st_rdev), "access": access }));
+            rules.push(
+                json!({ "allow": true, "type": kind, "major": rustix::fs::major(stat.st_rdev), "minor": rustix::fs::minor(stat.st_rdev), "access": access }),
+            );
         }
     }
     rules
@@ -278,8 +341,20 @@ fn device_rules(host: &HostConfig) -> Vec<Value> {
 
 /// Limits as the standard has them; microseconds for processors, bytes for memory.
 pub fn resources(host: &HostConfig) -> Value {
-    let Resources { memory, memory_reservation, memory_swap, nano_cpus, cpu_quota, cpu_period, cpu_shares, cpuset_cpus, cpuset_mems, pids_limit, blkio_weight, oom_kill_disable } =
-        &host.resources;
+    let Resources {
+        memory,
+        memory_reservation,
+        memory_swap,
+        nano_cpus,
+        cpu_quota,
+        cpu_period,
+        cpu_shares,
+        cpuset_cpus,
+        cpuset_mems,
+        pids_limit,
+        blkio_weight,
+        oom_kill_disable,
+    } = &host.resources;
     let mut value = json!({ "devices": device_rules(host) });
     let put = |value: &mut Value, group: &str, key: &str, number: Value| value[group][key] = number;
     if let Some(bytes) = memory {
@@ -327,7 +402,11 @@ mod tests {
     #[test]
     fn capabilities_are_added_and_dropped() {
         let names = |add: &[&str], drop: &[&str]| {
-            let host = HostConfig { cap_add: add.iter().map(ToString::to_string).collect(), cap_drop: drop.iter().map(ToString::to_string).collect(), ..HostConfig::default() };
+            let host = HostConfig {
+                cap_add: add.iter().map(ToString::to_string).collect(),
+                cap_drop: drop.iter().map(ToString::to_string).collect(),
+                ..HostConfig::default()
+            };
             capabilities(&host)
         };
         assert_eq!(names(&[], &[]).len(), 14);

@@ -67,14 +67,14 @@ fn lookup(passwd: &str, group: &str, text: &str, more: &[String]) -> Result<User
         (None, Some(uid)) => User { uid, gid: 0, groups: Vec::new(), home: if uid == 0 { "/root" } else { "/" }.to_owned() },
         (None, None) => return Err(format!("unable to find user {name}: no matching entries in passwd file")),
     };
-    match group_name.filter(|group| !group.is_empty()) {
-        Some(wanted) => user.gid = group_id(group, wanted)?,
+    if let Some(wanted) = group_name.filter(|group| !group.is_empty()) {
+        user.gid = group_id(group, wanted)?;
+    } else {
         // Further groups come with the user, unless the user asked for one group alone.
-        None => {
-            let login = entry.as_ref().map_or(name, |fields| fields[0]);
-            let member = |line: &&str| line.rsplit(':').next().is_some_and(|members| members.split(',').any(|member| member == login));
-            user.groups = group.lines().filter(member).filter_map(|line| line.split(':').nth(2)?.parse().ok()).filter(|gid| *gid != user.gid).take(1024).collect();
-        }
+        let login = entry.as_ref().map_or(name, |fields| fields[0]);
+        let member = |line: &&str| line.rsplit(':').next().is_some_and(|members| members.split(',').any(|member| member == login));
+        let groups = group.lines().filter(member).filter_map(|line| line.split(':').nth(2)?.parse().ok());
+        user.groups = groups.filter(|gid| *gid != user.gid).take(1024).collect();
     }
     for wanted in more {
         let gid = group_id(group, wanted)?;

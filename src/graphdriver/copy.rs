@@ -22,7 +22,12 @@ fn file(found: BorrowedFd<'_>, stat: &Stat, folder: &OwnedFd, name: &OsStr) -> i
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => {
             let from = reopen(found, OFlags::RDONLY | OFlags::NONBLOCK)?;
-            let to = rustix::fs::openat(folder, name, OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::from_raw_mode(0o600))?;
+            let to = rustix::fs::openat(
+                folder,
+                name,
+                OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+                Mode::from_raw_mode(0o600),
+            )?;
             content(&from, &to, stat.st_size as u64)?;
             return super::merge::copy_attributes(&from, &to);
         }

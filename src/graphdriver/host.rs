@@ -26,7 +26,8 @@ pub fn mount(hidden: &[PathBuf], diff: PathBuf, work: PathBuf, read_only: bool) 
     let reach = |fd: &OwnedFd| PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()));
     // The legacy way works in another mount namespace, where descriptors of detached mounts are still good.
     let below = overlay(&Stack { lowers: &[reach(&mask), PathBuf::from("/")], upper: None, read_only: true });
-    let told = |error: &io::Error| io::Error::new(error.kind(), format!("the host image cannot be mounted here: {error}; pull an image from a registry instead"));
+    let told =
+        |error: &io::Error| io::Error::new(error.kind(), format!("the host image cannot be mounted here: {error}; pull an image from a registry instead"));
     let below = match below {
         Ok(below) => below,
         Err(error) => return Err(told(&error)),

@@ -219,10 +219,7 @@ fn follow(layer: &OwnedFd, parents: &Trees, path: &Path, link: &OwnedFd) -> io::
         _ => return Ok(()),
     }
     make_parents(layer, parents, &target.join("x"))?;
-    let from = match open_beneath(layer.as_fd(), path, OFlags::RDONLY | OFlags::DIRECTORY) {
-        Ok(from) => from,
-        Err(_) => return Ok(()),
-    };
+    let Ok(from) = open_beneath(layer.as_fd(), path, OFlags::RDONLY | OFlags::DIRECTORY) else { return Ok(()) };
     let to = open_beneath(layer.as_fd(), &target, OFlags::RDONLY | OFlags::DIRECTORY)?;
     for (name, _) in entries(&from)? {
         match rustix::fs::renameat_with(&from, &name, &to, &name, rustix::fs::RenameFlags::NOREPLACE) {

@@ -224,7 +224,9 @@ impl GraphDriver for Overlay {
         let upper = place::open_folder(&self.container(container).join("diff"))?;
         match base {
             Base::Layers(layers) => merge::changes(&upper, &self.trees(layers)?),
-            Base::Host { .. } => merge::changes(&upper, &Trees::new(vec![rustix::fs::open("/", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?])),
+            Base::Host { .. } => {
+                merge::changes(&upper, &Trees::new(vec![rustix::fs::open("/", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?]))
+            }
         }
     }
 

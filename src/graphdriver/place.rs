@@ -170,13 +170,11 @@ fn flatten(top: &OwnedFd, folder: &OwnedFd) -> io::Result<bool> {
         }
         match rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => {}
-            Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                match rustix::fs::renameat(folder, name, top, format!("{}.gone", fresh_name())) {
-                    Ok(()) => moved = true,
-                    Err(Errno::NOENT) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
+            Err(Errno::NOTEMPTY | Errno::EXIST) => match rustix::fs::renameat(folder, name, top, format!("{}.gone", fresh_name())) {
+                Ok(()) => moved = true,
+                Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            },
             Err(error) => return Err(error.into()),
         }
     }

@@ -168,7 +168,9 @@ fn compare(before: OwnedFd, after: OwnedFd) -> io::Result<Vec<Change>> {
         }
         if touched && was && !path.as_os_str().is_empty() {
             // As docker lists them: what changed inside changed its folders.
-            found.extend(path.ancestors().filter(|above| !above.as_os_str().is_empty()).map(|above| Change { path: above.to_owned(), kind: ChangeKind::Changed }));
+            found.extend(
+                path.ancestors().filter(|above| !above.as_os_str().is_empty()).map(|above| Change { path: above.to_owned(), kind: ChangeKind::Changed }),
+            );
         }
     }
     found.sort();

@@ -5,8 +5,7 @@ use super::pull::Pull;
 use super::settle;
 use crate::container::{Config, Container, HOST_IMAGE, HostConfig, MountKind, State, name};
 use crate::engine::images::Image;
-use crate::engine::{Error, Job, JobContext, Kind, Result};
-use crate::graphdriver::Base;
+use crate::engine::{Base, Error, Job, JobContext, Kind, Result};
 use crate::id::{ContainerId, ImageId, LayerId};
 use clap::Args;
 use serde::Serialize;
@@ -63,7 +62,12 @@ pub async fn create(options: ContainerOptions, context: &JobContext) -> Result<C
     // What is wrong with the options is said before anything is pulled.
     let host = settle::host_config(&options)?;
     let source = if name == HOST_IMAGE {
-        Source { name, image: None, layers: Vec::new(), config: Config { env: vec![format!("PATH={DEFAULT_PATH}")], cmd: vec!["/bin/sh".to_owned()], ..Config::default() } }
+        Source {
+            name,
+            image: None,
+            layers: Vec::new(),
+            config: Config { env: vec![format!("PATH={DEFAULT_PATH}")], cmd: vec!["/bin/sh".to_owned()], ..Config::default() },
+        }
     } else {
         let image = image(&name, &options, context).await?;
         let config = image.config.clone();
@@ -151,18 +155,19 @@ fn cidfile(file: &std::path::Path, id: &ContainerId) -> Result<()> {
 fn enter(options: &ContainerOptions, container: &mut Container, volumes: &[String], context: &JobContext) -> Result<()> {
     let layers: Vec<String> = container.layers.iter().map(ToString::to_string).collect();
     for attempt in 0..20 {
-        container.name = match &options.name {
-            Some(name) => name.trim_start_matches('/').to_owned(),
-            None => {
-                let random = u64::from_str_radix(&container.id.as_str()[attempt..attempt + 16], 16).unwrap_or(0);
-                name::made_up(random, attempt as u32)
-            }
+        container.name = if let Some(name) = &options.name {
+            name.trim_start_matches('/').to_owned()
+        } else {
+            let random = u64::from_str_radix(&container.id.as_str()[attempt..attempt + 16], 16).unwrap_or(0);
+            name::made_up(random, attempt as u32)
         };
-        let row = crate::engine::containers::to_row(container)?;
-        match context.engine.db().insert_container(&row, &layers, volumes) {
-            Err(crate::graphdb::Error::Taken { .. }) if options.name.is_none() => {}
-            Err(error @ crate::graphdb::Error::Taken { .. }) => return Err(Error::from(error).hint("choose another --name, or remove or rename the holder")),
-            other => return Ok(other?),
+        match context.engine.enter_container(container, &layers, volumes)? {
+            None => return Ok(()),
+            Some(_) if options.name.is_none() => {}
+            Some(holder) => {
+                return Err(Error::conflict(format!("the name {:?} is already in use by {holder}", container.name))
+                    .hint("choose another --name, or remove or rename the holder"));
+            }
         }
     }
     Err(Error::conflict("no free name was found in twenty tries").hint("give one with --name"))

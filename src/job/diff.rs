@@ -1,7 +1,6 @@
 //! `diff`: how a container's files differ from its image.
 
-use crate::engine::{Job, JobContext, Result};
-use crate::graphdriver::Change;
+use crate::engine::{Change, Job, JobContext, Result};
 use clap::Args;
 
 /// Show how a container's files differ from its image

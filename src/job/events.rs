@@ -109,7 +109,11 @@ fn filters(texts: &[String]) -> Result<Vec<(String, String)>> {
         .iter()
         .map(|text| {
             let (key, value) = super::values::pair("--filter", text)?;
-            if KNOWN.contains(&key) { Ok((key.to_owned(), value.to_owned())) } else { Err(Error::invalid(format!("invalid filter key {key:?}: expected one of {}", KNOWN.join(", ")))) }
+            if KNOWN.contains(&key) {
+                Ok((key.to_owned(), value.to_owned()))
+            } else {
+                Err(Error::invalid(format!("invalid filter key {key:?}: expected one of {}", KNOWN.join(", "))))
+            }
         })
         .collect()
 }

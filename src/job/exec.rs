@@ -2,8 +2,7 @@
 
 use super::values;
 use crate::engine::attach::Console;
-use crate::engine::{Error, Job, JobContext, Result};
-use crate::execdriver::spec::ExecOptions;
+use crate::engine::{Error, ExecOptions, Job, JobContext, Result};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -75,9 +74,20 @@ impl Job for Exec {
             env.extend(values::file_lines("--env-file", file)?);
         }
         env.extend(self.env.iter().cloned());
-        let env = env.into_iter().filter_map(|entry| if entry.contains('=') { Some(entry) } else { std::env::var(&entry).ok().map(|value| format!("{entry}={value}")) }).collect();
+        let env = env
+            .into_iter()
+            .filter_map(|entry| if entry.contains('=') { Some(entry) } else { std::env::var(&entry).ok().map(|value| format!("{entry}={value}")) })
+            .collect();
         let container = context.engine.container(name)?;
-        let options = ExecOptions { args: command.to_vec(), env, user: self.user, workdir: self.workdir, tty: self.tty, stdin: self.interactive && !self.detach, privileged: self.privileged };
+        let options = ExecOptions {
+            args: command.to_vec(),
+            env,
+            user: self.user,
+            workdir: self.workdir,
+            tty: self.tty,
+            stdin: self.interactive && !self.detach,
+            privileged: self.privileged,
+        };
         let (id, console) = context.engine.exec(&container, options, self.detach).await?;
         context.engine.tell(&container, "exec_start", &[("execID", id.clone())]);
         Ok(Started { id, console })

@@ -28,7 +28,8 @@ impl Job for Export {
             .blocking(move |context| {
                 let container = context.engine.container(&self.container)?;
                 let mut output = super::save::target(self.output.as_deref())?;
-                let result = context.engine.export(&container, &mut output).and_then(|()| output.flush().map_err(|e| Error::io("cannot write the archive", &e)));
+                let result =
+                    context.engine.export(&container, &mut output).and_then(|()| output.flush().map_err(|e| Error::io("cannot write the archive", &e)));
                 output.finish(result)
             })
             .await

@@ -65,7 +65,7 @@ impl Job for Info {
     }
 
     async fn run(self, context: JobContext) -> Result<Infos> {
-        context.blocking(|context| infos(context)).await
+        context.blocking(infos).await
     }
 }
 

@@ -1,11 +1,10 @@
 //! Layers brought in: streamed once each, several at a time, put in their places bottom first.
 
-use crate::engine::{Error, JobContext, Kind, Progress, Result};
+use crate::engine::{Error, JobContext, Kind, Progress, Result, Staging, Unsaid};
 use crate::graph::content::{Batch, Parked};
 use crate::graph::diff::Limits;
 use crate::graph::layer::{Unpacked, unpack};
 use crate::graph::stream::Compression;
-use crate::graphdriver::{Staging, Unsaid};
 use crate::id::{DiffId, LayerId};
 use crate::registry::{Descriptor, Error as RegistryError, Progress as Heard};
 use std::io::{self, Read};
@@ -44,7 +43,11 @@ struct Extracted {
 }
 
 /// Brings all layers in; `open` gives a blob's bytes. The caller holds the collection lock shared.
-pub async fn bring<R: Read + Send + 'static>(wanted: Vec<Wanted>, open: impl Fn(&Wanted, Heard) -> R + Clone + Send + 'static, context: &JobContext) -> Result<()> {
+pub async fn bring<R: Read + Send + 'static>(
+    wanted: Vec<Wanted>,
+    open: impl Fn(&Wanted, Heard) -> R + Clone + Send + 'static,
+    context: &JobContext,
+) -> Result<()> {
     let batch = Arc::new(context.engine.content().batch().map_err(|e| Error::io("cannot keep blobs", &e))?);
     let gate = Arc::new(Semaphore::new(AT_ONCE));
     let stop = Arc::new(AtomicBool::new(false));
@@ -53,7 +56,8 @@ pub async fn bring<R: Read + Send + 'static>(wanted: Vec<Wanted>, open: impl Fn(
     let mut tasks = Vec::with_capacity(wanted.len());
     for layer in &wanted {
         say(context, &layer.short(), "Waiting", None);
-        let (layer, batch, gate, stop, open, context) = (layer.clone(), Arc::clone(&batch), Arc::clone(&gate), Arc::clone(&stop), open.clone(), context.clone());
+        let (layer, batch, gate, stop, open, context) =
+            (layer.clone(), Arc::clone(&batch), Arc::clone(&gate), Arc::clone(&stop), open.clone(), context.clone());
         tasks.push(tokio::spawn(async move {
             let permit = gate.acquire_owned().await;
             let result = context.blocking(move |context| fetch(&layer, &batch, &stop, open, context)).await;
@@ -114,7 +118,13 @@ impl<R: Read> Read for Stoppable<R> {
     }
 }
 
-fn fetch<R: Read + Send>(layer: &Wanted, batch: &Arc<Batch>, stop: &Arc<AtomicBool>, open: impl Fn(&Wanted, Heard) -> R, context: &JobContext) -> Result<Option<Extracted>> {
+fn fetch<R: Read + Send>(
+    layer: &Wanted,
+    batch: &Arc<Batch>,
+    stop: &Arc<AtomicBool>,
+    open: impl Fn(&Wanted, Heard) -> R,
+    context: &JobContext,
+) -> Result<Option<Extracted>> {
     context.check()?;
     if stop.load(Ordering::Relaxed) {
         return Err(Error::new(Kind::Cancelled, "cancelled"));

@@ -2,10 +2,9 @@
 
 use super::layers::{self, Wanted};
 use crate::engine::images::NewImage;
-use crate::engine::{Error, Job, JobContext, Kind, Result};
+use crate::engine::{BlobRow, Error, Job, JobContext, Kind, Result};
 use crate::graph::archive::{self, Limits, Loaded as Found};
 use crate::graph::manifest::Platform;
-use crate::graphdb::BlobRow;
 use crate::id::ImageId;
 use crate::registry::Descriptor;
 use clap::Args;
@@ -84,7 +83,8 @@ async fn enter(found: Found, context: &JobContext) -> Result<Loaded> {
         let failed = |e: std::io::Error| Error::io("cannot keep the image's documents", &e);
         let manifest = engine.content().put(&entered.manifest).map_err(failed)?;
         engine.content().sync().map_err(failed)?;
-        let blobs = entered.layers.iter().map(|layer| BlobRow { digest: layer.digest.to_string(), size: layer.size as i64, media_type: media(layer) }).collect();
+        let blobs =
+            entered.layers.iter().map(|layer| BlobRow { digest: layer.digest.to_string(), size: layer.size as i64, media_type: media(layer) }).collect();
         let names = entered.names.iter().map(|name| (name.to_string(), name.digest().is_some())).collect();
         engine.enter_image(&NewImage { document: &entered.image, manifest, media_type: entered.media_type.clone(), blobs, names })
     };

@@ -64,7 +64,9 @@ impl Job for Login {
 
     async fn run(self, context: JobContext) -> Result<LoggedIn> {
         let host = host(self.registry.as_deref());
-        let (Some(user), Some(password)) = (self.username.as_deref(), self.password.as_deref()) else { return Err(Error::invalid("login needs a user and a password")) };
+        let (Some(user), Some(password)) = (self.username.as_deref(), self.password.as_deref()) else {
+            return Err(Error::invalid("login needs a user and a password"));
+        };
         if user.is_empty() || password.is_empty() {
             return Err(Error::invalid("login needs a user and a password: one of them is empty"));
         }

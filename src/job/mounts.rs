@@ -49,8 +49,7 @@ pub fn volume(text: &str) -> Result<Mount> {
         Some(source) => volume_or_bind(OPTION, source)?,
     };
     let anonymous = kind == MountKind::Volume && name.is_none();
-    let mut mount =
-        Mount { kind, name, source, destination: destination(OPTION, dest)?, read_only: false, propagation: None, options: Vec::new(), anonymous };
+    let mut mount = Mount { kind, name, source, destination: destination(OPTION, dest)?, read_only: false, propagation: None, options: Vec::new(), anonymous };
     for option in options.split(',').filter(|o| !o.is_empty()) {
         match option {
             "ro" => mount.read_only = true,
@@ -66,7 +65,8 @@ pub fn volume(text: &str) -> Result<Mount> {
 
 /// `--tmpfs DEST[:OPTIONS]`.
 pub fn tmpfs(text: &str) -> Result<Mount> {
-    const KNOWN: [&str; 17] = ["rw", "ro", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "size", "mode", "uid", "gid", "nr_inodes", "noatime", "relatime", "async", "sync"];
+    const KNOWN: [&str; 17] =
+        ["rw", "ro", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "size", "mode", "uid", "gid", "nr_inodes", "noatime", "relatime", "async", "sync"];
     let (dest, options) = text.split_once(':').unwrap_or((text, ""));
     let mut mount = Mount {
         kind: MountKind::Tmpfs,

@@ -114,7 +114,9 @@ fn matches(container: &Container, key: &str, value: &str) -> bool {
         "status" => container.state.status.as_str() == value,
         "exited" => container.state.status == Status::Exited && value.parse() == Ok(container.state.exit_code),
         "ancestor" => container.image == value || container.image_id.as_ref().is_some_and(|id| id.as_str() == value),
-        "volume" => container.host_config.mounts.iter().any(|mount| mount.name.as_deref() == Some(value) || mount.destination == value || mount.source == value),
+        "volume" => {
+            container.host_config.mounts.iter().any(|mount| mount.name.as_deref() == Some(value) || mount.destination == value || mount.source == value)
+        }
         "network" => container.host_config.network_mode.as_str() == value,
         "before" => container.created.to_string().as_str() < value,
         "since" => container.created.to_string().as_str() > value,

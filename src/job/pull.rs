@@ -2,10 +2,9 @@
 
 use super::layers::{self, Wanted};
 use crate::engine::images::{NewImage, reference};
-use crate::engine::{Error, Job, JobContext, Result, registries};
+use crate::engine::{BlobRow, Error, Job, JobContext, Result, registries};
 use crate::graph::image::Image as Document;
 use crate::graph::reference::Reference;
-use crate::graphdb::BlobRow;
 use crate::id::{Digest, ImageId, chain};
 use crate::registry::{Client, Platform, Resolved, Version};
 use clap::Args;
@@ -95,7 +94,8 @@ async fn one(name: &Reference, client: &Client, platform: &Platform, context: &J
     };
     context.say(format!("{}: Pulling from {}", name.digest().map_or_else(|| name.tag().unwrap_or_default().to_owned(), ToString::to_string), name.path()));
     let resolved = client.resolve(&repository, &version, platform).await?;
-    let document = Document::parse(resolved.config_bytes.to_vec()).map_err(|error| Error::new(crate::engine::Kind::Corrupt, format!("{}: {error}", name.familiar())))?;
+    let document =
+        Document::parse(resolved.config_bytes.to_vec()).map_err(|error| Error::new(crate::engine::Kind::Corrupt, format!("{}: {error}", name.familiar())))?;
     let names = names(name, &resolved.digest);
     if let Some(image) = up_to_date(&document, &names, context)? {
         return Ok(Pulled { reference: name.to_string(), familiar: name.familiar(), digest: resolved.digest, image, up_to_date: true });
@@ -144,7 +144,13 @@ fn wanted(name: &Reference, document: &Document, resolved: &Resolved) -> Result<
         ));
     }
     let chain = chain(&diffs);
-    Ok(resolved.layers.iter().zip(diffs).zip(chain).map(|((layer, diff), id)| Wanted { id, diff, descriptor: layer.descriptor(), compression: layer.compression.into() }).collect())
+    Ok(resolved
+        .layers
+        .iter()
+        .zip(diffs)
+        .zip(chain)
+        .map(|((layer, diff), id)| Wanted { id, diff, descriptor: layer.descriptor(), compression: layer.compression.into() })
+        .collect())
 }
 
 fn enter(document: &Document, resolved: &Resolved, names: Vec<(String, bool)>, context: &JobContext) -> Result<ImageId> {
@@ -154,7 +160,10 @@ fn enter(document: &Document, resolved: &Resolved, names: Vec<(String, bool)>, c
     let manifest = engine.content().put(&resolved.manifest).map_err(failed)?;
     // Named only once it is on the disk: a power failure must not leave a name without its files.
     engine.content().sync().map_err(failed)?;
-    let blobs = resolved.layers.iter().map(|layer| BlobRow { digest: layer.digest.to_string(), size: layer.size as i64, media_type: layer.media_type.clone() }).collect();
+    let blobs = resolved
+        .layers
+        .iter()
+        .map(|layer| BlobRow { digest: layer.digest.to_string(), size: layer.size as i64, media_type: layer.media_type.clone() })
+        .collect();
     engine.enter_image(&NewImage { document, manifest, media_type: resolved.media_type.clone(), blobs, names })
 }
-

@@ -67,7 +67,11 @@ async fn push(job: &Push, context: &JobContext) -> Result<Pushed> {
         let digest = blob.digest.parse().map_err(|e: crate::id::IdError| Error::new(crate::engine::Kind::Corrupt, e.to_string()))?;
         blobs.push(Descriptor { media_type: blob.media_type, digest, size: blob.size.unsigned_abs() });
     }
-    blobs.push(Descriptor { media_type: "application/vnd.oci.image.config.v1+json".to_owned(), digest: image.id.clone(), size: image.document.raw().len() as u64 });
+    blobs.push(Descriptor {
+        media_type: "application/vnd.oci.image.config.v1+json".to_owned(),
+        digest: image.id.clone(),
+        size: image.document.raw().len() as u64,
+    });
     for blob in &blobs {
         let say = |status: &str, bytes: Option<u64>| {
             context.progress(Progress { id: blob.digest.short().to_owned(), status: status.to_owned(), current: bytes, total: bytes.map(|_| blob.size) });

@@ -3,9 +3,8 @@
 use super::create;
 use super::options::ContainerOptions;
 use crate::engine::attach::{self, Console};
-use crate::engine::{Error, Job, JobContext, Result};
+use crate::engine::{Error, Hello, Job, JobContext, Result};
 use crate::id::ContainerId;
-use crate::monitor::protocol::Hello;
 use clap::Args;
 
 /// Make a container from an image and start it

@@ -38,7 +38,12 @@ fn save(job: &Save, context: &JobContext) -> Result<()> {
         let image = engine.image(text)?;
         let manifest = engine.content().read(&image.manifest, LARGEST).map_err(|e| Error::io(format_args!("cannot read the manifest of {text}"), &e))?;
         // An image that is asked for by its name is saved under that name, by its identity without one.
-        let names: Vec<_> = reference(text).ok().map(crate::graph::reference::Reference::with_default_tag).filter(|name| image.tags.contains(&name.familiar())).into_iter().collect();
+        let names: Vec<_> = reference(text)
+            .ok()
+            .map(crate::graph::reference::Reference::with_default_tag)
+            .filter(|name| image.tags.contains(&name.familiar()))
+            .into_iter()
+            .collect();
         match saved.iter_mut().find(|known| known.config == image.document.raw()) {
             Some(known) => known.names.extend(names),
             None => saved.push(Saved { config: image.document.raw().to_vec(), manifest, media_type: image.media_type, names }),

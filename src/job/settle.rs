@@ -56,7 +56,10 @@ pub fn config(options: &ContainerOptions, image: Config) -> Result<Config> {
     overlay(&mut config.hostname, &options.hostname);
     overlay(&mut config.domainname, &options.domainname);
     if config.hostname.len() > 64 || config.hostname.bytes().any(|b| !(b.is_ascii_alphanumeric() || b"-._".contains(&b))) {
-        return Err(Error::invalid(format!("invalid host name {:?}: expected letters, digits, - and ., at most 64", crate::engine::containers::shown(&config.hostname))));
+        return Err(Error::invalid(format!(
+            "invalid host name {:?}: expected letters, digits, - and ., at most 64",
+            crate::engine::containers::shown(&config.hostname)
+        )));
     }
     for port in &options.expose {
         config.exposed_ports.insert(if port.contains('/') { port.clone() } else { format!("{port}/tcp") });
@@ -187,7 +190,9 @@ fn resources(options: &ContainerOptions) -> Result<Resources> {
     }
     match (memory, memory_swap) {
         (None, Some(swap)) if swap != u64::MAX => return Err(Error::invalid("--memory-swap needs --memory beside it")),
-        (Some(memory), Some(swap)) if swap < memory => return Err(Error::invalid("--memory-swap is memory and swap together: it cannot be less than --memory")),
+        (Some(memory), Some(swap)) if swap < memory => {
+            return Err(Error::invalid("--memory-swap is memory and swap together: it cannot be less than --memory"));
+        }
         _ => {}
     }
     if options.cpus.is_some() && (options.cpu_quota.is_some() || options.cpu_period.is_some()) {
@@ -235,7 +240,11 @@ fn log(options: &ContainerOptions) -> Result<LogConfig> {
             ("max-size", "-1") => log.max_size = None,
             ("max-size", size) => log.max_size = Some(values::bytes("--log-opt max-size", size)?.max(4096)),
             ("max-file", count) => {
-                log.max_file = count.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or_else(|| Error::invalid("--log-opt max-file: expected a number from 1 to 1000"))?;
+                log.max_file = count
+                    .parse()
+                    .ok()
+                    .filter(|n| (1..=1000).contains(n))
+                    .ok_or_else(|| Error::invalid("--log-opt max-file: expected a number from 1 to 1000"))?;
             }
             (name, _) => return Err(Error::new(Kind::Unsupported, format!("log option {name:?} is not in this version: max-size and max-file are"))),
         }
@@ -257,15 +266,14 @@ fn security(options: &ContainerOptions, host: &mut HostConfig) -> Result<()> {
 }
 
 fn named_lists(options: &ContainerOptions, host: &mut HostConfig) -> Result<()> {
+    const NAMES: [&str; 16] =
+        ["as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack"];
     for text in &options.ulimit {
         let (name, value) = values::pair("--ulimit", text)?;
         let wrong = || Error::invalid(format!("invalid --ulimit {text:?}: expected NAME=SOFT[:HARD]"));
         let number = |text: &str| if text == "-1" || text == "unlimited" { Some(u64::MAX) } else { text.parse().ok() };
         let (soft, hard) = value.split_once(':').unwrap_or((value, value));
         let (soft, hard) = (number(soft).ok_or_else(wrong)?, number(hard).ok_or_else(wrong)?);
-        const NAMES: [&str; 16] = [
-            "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack",
-        ];
         if !NAMES.contains(&name) || soft > hard {
             return Err(if soft > hard { wrong() } else { Error::invalid(format!("unknown ulimit {name:?}: expected one of {}", NAMES.join(", "))) });
         }

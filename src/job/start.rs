@@ -3,8 +3,7 @@
 use super::rm::Several;
 use crate::container::Container;
 use crate::engine::attach::{self, Console};
-use crate::engine::{Error, Job, JobContext, Result};
-use crate::monitor::protocol::Hello;
+use crate::engine::{Error, Hello, Job, JobContext, Result};
 use clap::Args;
 
 /// Start containers

@@ -37,7 +37,7 @@ impl Job for Df {
     }
 
     async fn run(self, context: JobContext) -> Result<Vec<Space>> {
-        context.blocking(|context| spaces(context)).await
+        context.blocking(spaces).await
     }
 }
 
@@ -59,10 +59,34 @@ fn spaces(context: &JobContext) -> Result<Vec<Space>> {
     let blobs = engine.content_size()?;
     let sum = |sizes: &[(bool, u64)], all: bool| sizes.iter().filter(|(active, _)| all || !active).map(|(_, size)| size).sum();
     Ok(vec![
-        Space { kind: "Images", total_count: images.len(), active: images.iter().filter(|image| used(&image.id)).count(), size: layers, reclaimable: layers.saturating_sub(needed) },
-        Space { kind: "Containers", total_count: sizes.len(), active: sizes.iter().filter(|s| s.0).count(), size: sum(&sizes, true), reclaimable: sum(&sizes, false) },
-        Space { kind: "Local Volumes", total_count: volumes.len(), active: volumes.iter().filter(|v| v.users > 0).count(), size: sum(&volume_sizes, true), reclaimable: sum(&volume_sizes, false) },
-        Space { kind: "Blobs", total_count: engine.db().used_blobs()?.len(), active: images.iter().filter(|image| used(&image.id)).count(), size: blobs, reclaimable: 0 },
+        Space {
+            kind: "Images",
+            total_count: images.len(),
+            active: images.iter().filter(|image| used(&image.id)).count(),
+            size: layers,
+            reclaimable: layers.saturating_sub(needed),
+        },
+        Space {
+            kind: "Containers",
+            total_count: sizes.len(),
+            active: sizes.iter().filter(|s| s.0).count(),
+            size: sum(&sizes, true),
+            reclaimable: sum(&sizes, false),
+        },
+        Space {
+            kind: "Local Volumes",
+            total_count: volumes.len(),
+            active: volumes.iter().filter(|v| v.users > 0).count(),
+            size: sum(&volume_sizes, true),
+            reclaimable: sum(&volume_sizes, false),
+        },
+        Space {
+            kind: "Blobs",
+            total_count: engine.db().used_blobs()?.len(),
+            active: images.iter().filter(|image| used(&image.id)).count(),
+            size: blobs,
+            reclaimable: 0,
+        },
     ])
 }
 

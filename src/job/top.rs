@@ -83,7 +83,9 @@ fn columns(options: &[String]) -> Result<Vec<(&'static str, Column)>> {
         .map(|name| {
             let known = COLUMNS.iter().find(|(key, _, _)| *key == name.trim());
             let names: Vec<&str> = COLUMNS.iter().map(|(key, _, _)| *key).collect();
-            known.map(|(_, title, column)| (*title, *column)).ok_or_else(|| Error::invalid(format!("top: unknown column {name:?}: expected some of {}", names.join(","))))
+            known
+                .map(|(_, title, column)| (*title, *column))
+                .ok_or_else(|| Error::invalid(format!("top: unknown column {name:?}: expected some of {}", names.join(","))))
         })
         .collect()
 }
@@ -97,7 +99,7 @@ fn list(top: &Top, context: &JobContext) -> Result<Processes> {
     let mut pids = context.engine.processes(&container)?;
     pids.sort_unstable();
     let now = Clock::now();
-    let processes = pids.into_iter().filter_map(|pid| Process::read(pid)).map(|process| columns.iter().map(|(_, column)| process.cell(*column, &now)).collect()).collect();
+    let processes = pids.into_iter().filter_map(Process::read).map(|process| columns.iter().map(|(_, column)| process.cell(*column, &now)).collect()).collect();
     Ok(Processes { titles: columns.iter().map(|(title, _)| (*title).to_owned()).collect(), processes })
 }
 

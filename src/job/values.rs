@@ -45,20 +45,21 @@ pub fn nano_cpus(text: &str) -> Result<u64> {
 /// A signal's number from `TERM`, `SIGTERM` or `15`.
 pub fn signal(text: &str) -> Result<i32> {
     let upper = text.to_ascii_uppercase();
-    let number = match upper.parse::<i32>() {
-        Ok(number) => Some(number),
-        Err(_) => {
-            let name = if upper.starts_with("SIG") { upper.clone() } else { format!("SIG{upper}") };
-            match name.strip_prefix("SIGRTMIN") {
-                Some(rest) => realtime(34, rest, 1),
-                None => match name.strip_prefix("SIGRTMAX") {
-                    Some(rest) => realtime(64, rest, -1),
-                    None => name.parse::<nix::sys::signal::Signal>().ok().map(|signal| signal as i32),
-                },
-            }
+    let number = if let Ok(number) = upper.parse::<i32>() {
+        Some(number)
+    } else {
+        let name = if upper.starts_with("SIG") { upper.clone() } else { format!("SIG{upper}") };
+        match name.strip_prefix("SIGRTMIN") {
+            Some(rest) => realtime(34, rest, 1),
+            None => match name.strip_prefix("SIGRTMAX") {
+                Some(rest) => realtime(64, rest, -1),
+                None => name.parse::<nix::sys::signal::Signal>().ok().map(|signal| signal as i32),
+            },
         }
     };
-    number.filter(|number| (1..=64).contains(number)).ok_or_else(|| Error::invalid(format!("invalid signal {text:?}: expected a name such as TERM, or a number from 1 to 64")))
+    number
+        .filter(|number| (1..=64).contains(number))
+        .ok_or_else(|| Error::invalid(format!("invalid signal {text:?}: expected a name such as TERM, or a number from 1 to 64")))
 }
 
 fn realtime(base: i32, rest: &str, sign: i32) -> Option<i32> {
@@ -80,14 +81,56 @@ pub fn pair<'a>(option: &str, text: &'a str) -> Result<(&'a str, &'a str)> {
 /// A capability's name without `CAP_`, in upper case.
 pub fn capability(text: &str) -> Result<String> {
     const KNOWN: [&str; 42] = [
-        "ALL", "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN",
-        "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME",
-        "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+        "ALL",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "DAC_READ_SEARCH",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "SETGID",
+        "SETUID",
+        "SETPCAP",
+        "LINUX_IMMUTABLE",
+        "NET_BIND_SERVICE",
+        "NET_BROADCAST",
+        "NET_ADMIN",
+        "NET_RAW",
+        "IPC_LOCK",
+        "IPC_OWNER",
+        "SYS_MODULE",
+        "SYS_RAWIO",
+        "SYS_CHROOT",
+        "SYS_PTRACE",
+        "SYS_PACCT",
+        "SYS_ADMIN",
+        "SYS_BOOT",
+        "SYS_NICE",
+        "SYS_RESOURCE",
+        "SYS_TIME",
+        "SYS_TTY_CONFIG",
+        "MKNOD",
+        "LEASE",
+        "AUDIT_WRITE",
+        "AUDIT_CONTROL",
+        "SETFCAP",
+        "MAC_OVERRIDE",
+        "MAC_ADMIN",
+        "SYSLOG",
+        "WAKE_ALARM",
+        "BLOCK_SUSPEND",
+        "AUDIT_READ",
+        "PERFMON",
+        "BPF",
         "CHECKPOINT_RESTORE",
     ];
     let upper = text.to_ascii_uppercase();
     let name = upper.strip_prefix("CAP_").unwrap_or(&upper);
-    if KNOWN.contains(&name) { Ok(name.to_owned()) } else { Err(Error::invalid(format!("unknown capability {text:?}: expected a name such as NET_ADMIN, or ALL"))) }
+    if KNOWN.contains(&name) {
+        Ok(name.to_owned())
+    } else {
+        Err(Error::invalid(format!("unknown capability {text:?}: expected a name such as NET_ADMIN, or ALL")))
+    }
 }
 
 /// A line of an environment or label file: `NAME=VALUE`, `NAME`; `None` for comments and empty lines.

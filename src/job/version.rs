@@ -29,7 +29,7 @@ pub fn versions() -> Versions {
         version: env!("CARGO_PKG_VERSION"),
         platform: crate::engine::images::own_platform(),
         kernel: system.release().to_string_lossy().into_owned(),
-        schema: crate::graphdb::SCHEMA_VERSION,
+        schema: crate::engine::SCHEMA_VERSION,
     }
 }
 

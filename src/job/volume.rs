@@ -74,7 +74,8 @@ impl Job for VolumeCreate {
     }
 
     async fn run(self, context: JobContext) -> Result<Volume> {
-        let labels: BTreeMap<String, String> = self.label.iter().map(|text| text.split_once('=').unwrap_or((text, ""))).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let labels: BTreeMap<String, String> =
+            self.label.iter().map(|text| text.split_once('=').unwrap_or((text, ""))).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         let name = match self.name {
             Some(name) => name,
             None => crate::id::ContainerId::random().map_err(|e| Error::io("no random numbers", &e))?.to_string(),

@@ -1,7 +1,7 @@
 //! A client of the console socket, as its monitor holds it: what it sent, what waits for it, how patient we are.
 
 use super::log::Stream;
-use super::protocol::{Decoder, Frame, Hello, NoFrame, Reply, Welcome};
+use super::protocol::{Decoder, Frame, Hello, Reply, Welcome};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use std::os::fd::OwnedFd;
@@ -90,13 +90,12 @@ impl Client {
     }
 
     /// The next frame it sent.
-    pub fn next(&mut self) -> Option<Frame> {
-        match self.decoder.next() {
-            Ok(frame) => frame,
-            Err(NoFrame) => {
-                self.gone = true;
-                None
-            }
+    pub fn frame(&mut self) -> Option<Frame> {
+        if let Ok(frame) = self.decoder.frame() {
+            frame
+        } else {
+            self.gone = true;
+            None
         }
     }
 
@@ -208,7 +207,7 @@ mod tests {
         client.write();
         let (_, n) = rustix::net::recv(&theirs, &mut got[..], RecvFlags::DONTWAIT).unwrap();
         decoder.feed(&got[..n]);
-        let frames: Vec<Frame> = std::iter::from_fn(|| decoder.next().unwrap()).collect();
+        let frames: Vec<Frame> = std::iter::from_fn(|| decoder.frame().unwrap()).collect();
         assert!(frames.iter().any(|frame| matches!(frame, Frame::Missed(n) if *n > 0)));
         assert_eq!(frames.last(), Some(&Frame::Stdout(b"z".to_vec())));
     }

@@ -2,13 +2,18 @@
 
 use crate::container::{Container, NetworkMode};
 use crate::execdriver::spec::{Files, hostname};
+use std::fmt::Write;
 use std::io::{self, Read};
 use std::path::Path;
 
 /// Writes them below `folder` and says where each is to appear.
 pub fn write(folder: &Path, container: &Container) -> io::Result<Files> {
     let mut files = Files::default();
-    let texts = [("hosts", "/etc/hosts", hosts(container)), ("hostname", "/etc/hostname", format!("{}\n", hostname(container))), ("resolv.conf", "/etc/resolv.conf", resolv(container))];
+    let texts = [
+        ("hosts", "/etc/hosts", hosts(container)),
+        ("hostname", "/etc/hostname", format!("{}\n", hostname(container))),
+        ("resolv.conf", "/etc/resolv.conf", resolv(container)),
+    ];
     for (name, inside, text) in texts {
         let path = folder.join(name);
         std::fs::write(&path, text)?;
@@ -38,11 +43,11 @@ fn hosts(container: &Container) -> String {
     };
     for line in &container.host_config.extra_hosts {
         if let Some((name, address)) = line.split_once(':') {
-            text.push_str(&format!("{address}\t{name}\n"));
+            let _ = writeln!(text, "{address}\t{name}");
         }
     }
     if !shares_network {
-        text.push_str(&format!("127.0.0.1\t{}\n", hostname(container)));
+        let _ = writeln!(text, "127.0.0.1\t{}", hostname(container));
     }
     text
 }
@@ -54,7 +59,9 @@ fn resolv(container: &Container) -> String {
         .lines()
         .filter(|line| {
             let word = line.split_whitespace().next().unwrap_or_default();
-            let replaced = (word == "nameserver" && !host.dns.is_empty()) || (word == "search" && !host.dns_search.is_empty()) || (word == "options" && !host.dns_options.is_empty());
+            let replaced = (word == "nameserver" && !host.dns.is_empty())
+                || (word == "search" && !host.dns_search.is_empty())
+                || (word == "options" && !host.dns_options.is_empty());
             !replaced
         })
         .map(str::to_owned)

@@ -38,7 +38,16 @@ pub struct Log {
 impl Log {
     /// Opens the log at `path` to go on with it; none is kept if the container says so.
     pub fn open(path: &Path, config: &LogConfig) -> io::Result<Self> {
-        let mut log = Self { file: None, path: path.to_owned(), size: 0, most: config.max_size, files: config.max_file.max(1), partial: [Vec::new(), Vec::new()], batch: Vec::new(), lost: 0 };
+        let mut log = Self {
+            file: None,
+            path: path.to_owned(),
+            size: 0,
+            most: config.max_size,
+            files: config.max_file.max(1),
+            partial: [Vec::new(), Vec::new()],
+            batch: Vec::new(),
+            lost: 0,
+        };
         if config.driver != "none" {
             log.reopen()?;
         }

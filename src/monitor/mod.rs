@@ -72,7 +72,11 @@ pub fn run(task: &Task, lock: OwnedFd, first_client: Option<OwnedFd>) -> io::Res
     rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0))?;
     let (mut ready, theirs) = io::pipe()?;
     let words = task.place.run(&task.container.id).join("monitor.err");
-    let words = rustix::fs::open(&words, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::from_raw_mode(0o600))?;
+    let words = rustix::fs::open(
+        &words,
+        OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+        Mode::from_raw_mode(0o600),
+    )?;
     let mut fds = vec![file.as_fd(), theirs.as_fd(), lock.as_fd()];
     fds.extend(first_client.iter().map(AsFd::as_fd));
     let (_, pidfd) = spawn::again(NAME, &fds, words.as_fd())?;
@@ -82,7 +86,9 @@ pub fn run(task: &Task, lock: OwnedFd, first_client: Option<OwnedFd>) -> io::Res
     ready.read_to_end(&mut answer)?;
     // Nobody waits for a monitor; if it ends while we live, it must not stay as a zombie.
     reap_later(pidfd);
-    serde_json::from_slice(&answer).map_err(|_| io::Error::other(format!("the monitor of container {} ended before it said a word; its last ones are in monitor.err", task.container.name)))
+    serde_json::from_slice(&answer).map_err(|_| {
+        io::Error::other(format!("the monitor of container {} ended before it said a word; its last ones are in monitor.err", task.container.name))
+    })
 }
 
 /// Reaps a monitor once it ends, on a thread that does nothing else for all of them.
@@ -95,7 +101,8 @@ fn reap_later(pidfd: OwnedFd) {
         let run = move || {
             let mut waiting: Vec<OwnedFd> = Vec::new();
             loop {
-                let word = if waiting.is_empty() { receiver.recv().map_err(|_| ()) } else { receiver.recv_timeout(std::time::Duration::from_secs(1)).or(Err(())) };
+                let word =
+                    if waiting.is_empty() { receiver.recv().map_err(|_| ()) } else { receiver.recv_timeout(std::time::Duration::from_secs(1)).or(Err(())) };
                 waiting.extend(word.ok());
                 waiting.retain(|pidfd| {
                     let flags = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOHANG;

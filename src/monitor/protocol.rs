@@ -172,7 +172,7 @@ impl Decoder {
     ///
     /// # Errors
     /// What came is no frame: the other side speaks something else.
-    pub fn next(&mut self) -> Result<Option<Frame>, NoFrame> {
+    pub fn frame(&mut self) -> Result<Option<Frame>, NoFrame> {
         let [kind, a, b, c, d, ..] = self.pending[..] else { return Ok(None) };
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
         if length > LONGEST {
@@ -211,12 +211,14 @@ mod tests {
         #[test]
         fn frames_come_out_as_they_went_in(sent in proptest::collection::vec(frames(), 0..8), cut in 1usize..64) {
             let mut bytes = Vec::new();
-            sent.iter().for_each(|frame| frame.encode(&mut bytes));
+            for frame in &sent {
+                frame.encode(&mut bytes);
+            }
             let mut decoder = Decoder::default();
             let mut got = Vec::new();
             for piece in bytes.chunks(cut) {
                 decoder.feed(piece);
-                while let Some(frame) = decoder.next().unwrap() {
+                while let Some(frame) = decoder.frame().unwrap() {
                     got.push(frame);
                 }
             }
@@ -227,7 +229,7 @@ mod tests {
         fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let mut decoder = Decoder::default();
             decoder.feed(&bytes);
-            while let Ok(Some(_)) = decoder.next() {}
+            while let Ok(Some(_)) = decoder.frame() {}
         }
     }
 }

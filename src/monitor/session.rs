@@ -83,7 +83,9 @@ fn listen(task: &Task) -> io::Result<OwnedFd> {
         Some((name, _)) => task.place.exec_console(&task.container.id, name),
         None => task.place.console(&task.container.id),
     };
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else { return Err(io::Error::other("no place for a socket")) };
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Err(io::Error::other("no place for a socket"));
+    };
     std::fs::create_dir_all(folder)?;
     let _ = std::fs::remove_file(&path);
     let folder = rustix::fs::open(folder, rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())?;
@@ -97,12 +99,6 @@ fn listen(task: &Task) -> io::Result<OwnedFd> {
 }
 
 impl Session<'_> {
-    fn say(&self, what: &str, result: Result<(), String>) {
-        if let Err(why) = result {
-            let _ = writeln!(io::stderr(), "{what}: {why}");
-        }
-    }
-
     fn life(&mut self, ready: &mut Ready) -> io::Result<()> {
         if self.task.exec.is_none() {
             self.log = Some(Log::open(&self.task.place.log(&self.task.container.id), &self.task.container.host_config.log)?);
@@ -121,7 +117,7 @@ impl Session<'_> {
                     let (status, why) = (error.exit_code(), error.to_string());
                     if self.task.exec.is_none() {
                         let told = self.record.failed(status, &why);
-                        self.say("cannot record the failure", told);
+                        say("cannot record the failure", told);
                     }
                     ready.say(&Outcome::Failed(status, why));
                     self.farewell(status);
@@ -147,7 +143,7 @@ impl Session<'_> {
         self.pidfd = Some(running.started.pidfd);
         if self.task.exec.is_none() {
             let told = self.record.started(pid);
-            self.say("cannot record the start", told);
+            say("cannot record the start", told);
         }
         crate::sys::spawn::trim_memory();
         ready.say(&Outcome::Started(pid));
@@ -166,9 +162,9 @@ impl Session<'_> {
     fn wait_to_restart(&mut self, status: i32, oom_killed: bool, restarts: u32) -> bool {
         self.console.disconnect();
         let told = self.record.restarting(status, oom_killed);
-        self.say("cannot record the restart", told);
+        say("cannot record the restart", told);
         for error in self.driver.destroy(&self.task.container.id) {
-            self.say("teardown before the restart", Err(error.to_string()));
+            say("teardown before the restart", Err(error.to_string()));
         }
         self.clients.iter_mut().filter(|client| client.hello.exit || client.hello.output).for_each(|client| client.exit(status));
         let end = Instant::now() + restart::backoff(restarts);
@@ -234,7 +230,9 @@ impl Session<'_> {
             }
             push(&mut fds, client.fd(), flags);
         }
-        let timeout = deadline.map(|at| at.saturating_duration_since(Instant::now())).map(|wait| rustix::time::Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) });
+        let timeout = deadline
+            .map(|at| at.saturating_duration_since(Instant::now()))
+            .map(|wait| rustix::time::Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) });
         // An interrupted wait is one in which nothing happened.
         let _ = poll(&mut fds, timeout.as_ref());
         let hit = |at: usize| !fds[at].revents().is_empty();
@@ -243,7 +241,9 @@ impl Session<'_> {
             listener: hit(1),
             ended: ended.is_some_and(hit),
             outputs: outputs.iter().filter(|(at, _)| hit(*at)).map(|(_, stream)| *stream).collect(),
-            readable: (0..self.clients.len()).filter(|at| fds[first_client + at].revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR)).collect(),
+            readable: (0..self.clients.len())
+                .filter(|at| fds[first_client + at].revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR))
+                .collect(),
         }
     }
 
@@ -300,7 +300,7 @@ impl Session<'_> {
         let mut buffer = std::mem::take(&mut self.buffer);
         self.clients[at].read(&mut buffer);
         self.buffer = buffer;
-        while let Some(frame) = self.clients[at].next() {
+        while let Some(frame) = self.clients[at].frame() {
             match frame {
                 Frame::Hello(hello) => {
                     let client = &mut self.clients[at];
@@ -318,7 +318,12 @@ impl Session<'_> {
                 _ => {}
             }
         }
-        if self.clients[at].is_gone() && self.clients[at].hello.stdin && self.task.container.config.stdin_once && self.task.exec.is_none() && !self.console.is_tty() {
+        if self.clients[at].is_gone()
+            && self.clients[at].hello.stdin
+            && self.task.container.config.stdin_once
+            && self.task.exec.is_none()
+            && !self.console.is_tty()
+        {
             self.console.end_input();
         }
     }
@@ -351,7 +356,7 @@ impl Session<'_> {
                     self.stopped_by_user = true;
                 }
                 let told = self.record.signalled(number);
-                self.say("cannot record the signal", told);
+                say("cannot record the signal", told);
                 let sent = self.signal(number);
                 if number == libc::SIGKILL && self.paused {
                     let _ = self.freeze(false);
@@ -400,13 +405,13 @@ impl Session<'_> {
     fn end(&mut self, status: i32, oom_killed: bool) {
         if self.task.exec.is_none() {
             for error in self.driver.destroy(&self.task.container.id) {
-                self.say("teardown", Err(error.to_string()));
+                say("teardown", Err(error.to_string()));
             }
             if let Some(lost) = self.log.as_ref().map(Log::lost).filter(|lost| *lost > 0) {
-                self.say("log", Err(format!("{lost} bytes could not be written")));
+                say("log", Err(format!("{lost} bytes could not be written")));
             }
             let told = self.record.exited(status, oom_killed, self.stopped_by_user);
-            self.say("cannot record the end", told);
+            say("cannot record the end", told);
             self.auto_remove();
         }
         self.farewell(status);
@@ -415,7 +420,7 @@ impl Session<'_> {
     fn auto_remove(&mut self) {
         if self.task.exec.is_none() && self.task.container.host_config.auto_remove {
             let told = self.record.remove();
-            self.say("cannot remove the container", told);
+            say("cannot remove the container", told);
         }
     }
 
@@ -433,7 +438,8 @@ impl Session<'_> {
     }
 
     fn flush_clients(&mut self, end: Instant) {
-        let mut fds: Vec<PollFd<'_>> = self.clients.iter().filter(|client| client.is_waiting()).map(|client| PollFd::new(client.fd(), PollFlags::OUT)).collect();
+        let mut fds: Vec<PollFd<'_>> =
+            self.clients.iter().filter(|client| client.is_waiting()).map(|client| PollFd::new(client.fd(), PollFlags::OUT)).collect();
         let rest = end.saturating_duration_since(Instant::now());
         let wait = rustix::time::Timespec { tv_sec: rest.as_secs() as i64, tv_nsec: i64::from(rest.subsec_nanos()) };
         let _ = poll(&mut fds, Some(&wait));
@@ -449,6 +455,13 @@ impl Session<'_> {
             None => self.task.place.console(id),
         };
         let _ = std::fs::remove_file(path);
+    }
+}
+
+/// Says a failure that changes nothing in the monitor's last words.
+fn say(what: &str, result: Result<(), String>) {
+    if let Err(why) = result {
+        let _ = writeln!(io::stderr(), "{what}: {why}");
     }
 }
 

@@ -101,7 +101,8 @@ fn container(task: &Task, driver: &dyn ExecDriver) -> Result<Running, StartError
     let base = if container.is_host_image() { Base::Host { hidden: &task.hidden } } else { Base::Layers(&container.layers) };
     let rootfs = graph.mount(&container.id, base, false).map_err(|error| StartError::Failed(format!("cannot mount the container's files: {error}")))?;
     let user = user::resolve(rootfs.as_fd(), &container.config.user, &container.host_config.group_add).map_err(StartError::Failed)?;
-    let files = etc::write(&task.place.run(&container.id), container).map_err(|error| StartError::Failed(format!("cannot write the container's /etc files: {error}")))?;
+    let files = etc::write(&task.place.run(&container.id), container)
+        .map_err(|error| StartError::Failed(format!("cannot write the container's /etc files: {error}")))?;
     let spec = spec::spec(container, &user, &files).map_err(StartError::Failed)?;
     let (stdio, ends) = streams(container.config.tty, container.config.open_stdin, user.uid)?;
     let started = driver.start(Bundle { id: &container.id, spec: &spec, rootfs: rootfs.as_fd(), stdio, init: container.host_config.init })?;
@@ -111,7 +112,8 @@ fn container(task: &Task, driver: &dyn ExecDriver) -> Result<Running, StartError
 fn beside(task: &Task, driver: &dyn ExecDriver, options: &spec::ExecOptions) -> Result<Running, StartError> {
     let container = &task.container;
     let root = format!("/proc/{}/root", container.state.pid);
-    let root = rustix::fs::open(root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|_| StartError::Failed(format!("container {} is not running", container.name)))?;
+    let root = rustix::fs::open(root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|_| StartError::Failed(format!("container {} is not running", container.name)))?;
     let name = options.user.as_deref().unwrap_or(&container.config.user);
     let user = user::resolve(root.as_fd(), name, &container.host_config.group_add).map_err(StartError::Failed)?;
     let process = spec::exec_process(container, &user, options).map_err(StartError::Failed)?;

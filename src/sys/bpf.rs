@@ -134,7 +134,13 @@ fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<i32> {
 pub fn allow_devices(cgroup: BorrowedFd<'_>, rules: &[Rule]) -> io::Result<()> {
     let program = assemble(rules);
     let license = c"Apache-2.0";
-    let load = Load { kind: TYPE_CGROUP_DEVICE, count: program.len() as u32, instructions: program.as_ptr() as u64, license: license.as_ptr() as u64, ..Load::default() };
+    let load = Load {
+        kind: TYPE_CGROUP_DEVICE,
+        count: program.len() as u32,
+        instructions: program.as_ptr() as u64,
+        license: license.as_ptr() as u64,
+        ..Load::default()
+    };
     let fd = bpf(PROG_LOAD, &load)?;
     // SAFETY: the kernel gave a new descriptor that nobody else owns.
     let loaded = unsafe { OwnedFd::from_raw_fd(fd) };

@@ -28,7 +28,16 @@ const RECURSIVE: libc::c_uint = libc::AT_RECURSIVE as libc::c_uint;
 fn setattr(mount: BorrowedFd<'_>, attr: &MountAttr, flags: libc::c_uint) -> io::Result<()> {
     let empty: &CStr = c"";
     // SAFETY: the path is a NUL-terminated string, `attr` a valid mount_attr of the size given, both outlive the call.
-    let done = unsafe { libc::syscall(libc::SYS_mount_setattr, mount.as_raw_fd(), empty.as_ptr(), libc::AT_EMPTY_PATH as libc::c_uint | flags, &raw const *attr, size_of::<MountAttr>()) };
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            empty.as_ptr(),
+            libc::AT_EMPTY_PATH as libc::c_uint | flags,
+            &raw const *attr,
+            size_of::<MountAttr>(),
+        )
+    };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -15,8 +15,8 @@ pub fn step(what: impl std::fmt::Display) -> impl FnOnce(rustix::io::Errno) -> S
 }
 
 /// The container's first process. Never returns: it becomes the command, or tells why not and ends.
-pub fn begin(bundle: &Bundle<'_>, sources: &mounts::Sources, cgroup: &cgroup::Cgroup, report: Child) -> ! {
-    let error = match first(bundle, sources, cgroup, &report) {
+pub fn begin(bundle: &Bundle<'_>, sources: &mounts::Sources, cgroup: &cgroup::Cgroup, report: &Child) -> ! {
+    let error = match first(bundle, sources, cgroup, report) {
         Ok(never) => match never {},
         Err(error) => error,
     };
@@ -25,8 +25,8 @@ pub fn begin(bundle: &Bundle<'_>, sources: &mounts::Sources, cgroup: &cgroup::Cg
 }
 
 /// A process beside the first one. Never returns either.
-pub fn beside(beside: &Beside<'_>, init: BorrowedFd<'_>, report: Child) -> ! {
-    let error = match join(beside, init, &report) {
+pub fn beside(beside: &Beside<'_>, init: BorrowedFd<'_>, report: &Child) -> ! {
+    let error = match join(beside, init, report) {
         Ok(never) => match never {},
         Err(error) => error,
     };
@@ -84,7 +84,17 @@ fn names(spec: &Spec) -> Result<(), StartError> {
 
 /// Kernel parameters that belong to the container's own namespaces; any other would be the machine's.
 fn sysctls(spec: &Spec) -> Result<(), StartError> {
-    const OF_IPC: [&str; 9] = ["kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced", "fs.mqueue."];
+    const OF_IPC: [&str; 9] = [
+        "kernel.msgmax",
+        "kernel.msgmnb",
+        "kernel.msgmni",
+        "kernel.sem",
+        "kernel.shmall",
+        "kernel.shmmax",
+        "kernel.shmmni",
+        "kernel.shm_rmid_forced",
+        "fs.mqueue.",
+    ];
     let Some(sysctls) = spec.linux().as_ref().and_then(|linux| linux.sysctl().as_ref()) else { return Ok(()) };
     for (name, value) in sysctls {
         let own = (name.starts_with("net.") && has_namespace(spec, LinuxNamespaceType::Network))
@@ -116,7 +126,8 @@ fn streams(stdio: &Stdio, process: &Process, report: &Child, own: bool) -> Resul
 
 fn duplicate(fds: [&OwnedFd; 3]) -> Result<(), StartError> {
     // Copies above 2 first: one of the three may itself be 0, 1 or 2.
-    let copies: Vec<OwnedFd> = fds.iter().map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 3)).collect::<rustix::io::Result<_>>().map_err(step("cannot connect the standard streams"))?;
+    let copies: Vec<OwnedFd> =
+        fds.iter().map(|fd| rustix::io::fcntl_dupfd_cloexec(fd, 3)).collect::<rustix::io::Result<_>>().map_err(step("cannot connect the standard streams"))?;
     for (number, copy) in copies.iter().enumerate() {
         sys::fd::duplicate_onto(copy.as_fd(), number as i32).map_err(|error| StartError::Failed(format!("cannot connect the standard streams: {error}")))?;
     }
@@ -144,7 +155,8 @@ pub fn reset_signals() -> Result<(), StartError> {
 fn join(beside: &Beside<'_>, init: BorrowedFd<'_>, report: &Child) -> Result<std::convert::Infallible, StartError> {
     report.wait()?;
     let root = format!("/proc/{}/root", beside.init_pid);
-    let root = rustix::fs::open(&root, rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty()).map_err(step("cannot find the container's root"))?;
+    let root = rustix::fs::open(&root, rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())
+        .map_err(step("cannot find the container's root"))?;
     let all = ThreadNameSpaceType::MOUNT
         | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME
         | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION

@@ -29,7 +29,8 @@ pub fn limits(process: &Process) -> Result<(), StartError> {
             Err(rustix::io::Errno::PERM) => {
                 let most = getrlimit(resource).maximum.unwrap_or(u64::MAX);
                 let clamp = |number: u64| value(number.min(most));
-                setrlimit(resource, Rlimit { current: clamp(limit.soft()), maximum: clamp(limit.hard()) }).map_err(step(format_args!("cannot set the limit {name}")))?;
+                setrlimit(resource, Rlimit { current: clamp(limit.soft()), maximum: clamp(limit.hard()) })
+                    .map_err(step(format_args!("cannot set the limit {name}")))?;
             }
             Err(error) => return Err(step(format_args!("cannot set the limit {name}"))(error)),
         }

@@ -118,7 +118,7 @@ fn start(bundle: &Bundle<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartE
     let flags = flags(bundle.spec);
     let (side, joined) = clone_into(flags, cgroup)?;
     match side {
-        Side::Child => child::begin(bundle, &sources, cgroup, channel.child()),
+        Side::Child => child::begin(bundle, &sources, cgroup, &channel.child()),
         Side::Parent { pid, pidfd } => parent(pid, pidfd, channel, matches!(bundle.stdio, Stdio::Terminal), || cgroup.join(pid, joined)),
     }
 }
@@ -166,7 +166,8 @@ fn exec(beside: &Beside<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartEr
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).map_err(io::Error::from)?;
     // A process's children are born in the pid namespace it chose for them; its own stays.
     let own = rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty()).map_err(io::Error::from)?;
-    move_into_thread_name_spaces(init.as_fd(), ThreadNameSpaceType::PROCESS_ID).map_err(|error| StartError::Failed(format!("cannot enter the container's process namespace: {error}")))?;
+    move_into_thread_name_spaces(init.as_fd(), ThreadNameSpaceType::PROCESS_ID)
+        .map_err(|error| StartError::Failed(format!("cannot enter the container's process namespace: {error}")))?;
     let cloned = clone_into(0, cgroup);
     let (side, joined) = match cloned {
         Ok(cloned) => cloned,
@@ -176,7 +177,7 @@ fn exec(beside: &Beside<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartEr
         }
     };
     match side {
-        Side::Child => child::beside(beside, init.as_fd(), channel.child()),
+        Side::Child => child::beside(beside, init.as_fd(), &channel.child()),
         Side::Parent { pid, pidfd } => {
             move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID).map_err(io::Error::from)?;
             parent(pid, pidfd, channel, matches!(beside.stdio, Stdio::Terminal), || cgroup.join(pid, joined))

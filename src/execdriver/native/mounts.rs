@@ -8,7 +8,8 @@ use oci_spec::runtime::{Mount, Spec};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
+    move_mount, open_tree,
 };
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
@@ -105,7 +106,8 @@ fn place(root: BorrowedFd<'_>, path: &Path, is_folder: bool) -> rustix::io::Resu
         }
         let last = at + 1 == parts.len();
         let made = if last && !is_folder {
-            rustix::fs::openat(&above, *name, OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::from_raw_mode(0o644)).map(|_| ())
+            rustix::fs::openat(&above, *name, OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::from_raw_mode(0o644))
+                .map(|_| ())
         } else {
             rustix::fs::mkdirat(&above, *name, Mode::from_raw_mode(0o755))
         };
@@ -141,13 +143,12 @@ pub fn restrict(place: BorrowedFd<'_>, flags: u64, recursive: bool) -> std::io::
 /// Mounts one entry of the specification.
 pub fn mount(root: BorrowedFd<'_>, mount: &Mount, source: Option<&OwnedFd>) -> Result<(), StartError> {
     let path = mount.destination();
-    match source {
-        Some(source) => bind(root, mount, source),
-        None => {
-            let kind = mount.typ().as_deref().unwrap_or_default();
-            let made = file_system(kind, options(mount))?;
-            attach(root, made.as_fd(), path)
-        }
+    if let Some(source) = source {
+        bind(root, mount, source)
+    } else {
+        let kind = mount.typ().as_deref().unwrap_or_default();
+        let made = file_system(kind, options(mount))?;
+        attach(root, made.as_fd(), path)
     }
 }
 
@@ -174,7 +175,9 @@ fn bind(root: BorrowedFd<'_>, mount: &Mount, source: &OwnedFd) -> Result<(), Sta
     });
     match sys::mount::propagate(source.as_fd(), propagation.unwrap_or(libc::MS_PRIVATE), recursive) {
         // Before Linux 5.12 the namespace as a whole is private, which is what is asked for but by experts.
-        Err(error) if error.raw_os_error() != Some(libc::ENOSYS) => return Err(StartError::Failed(format!("cannot set the propagation of {}: {error}", path.display()))),
+        Err(error) if error.raw_os_error() != Some(libc::ENOSYS) => {
+            return Err(StartError::Failed(format!("cannot set the propagation of {}: {error}", path.display())));
+        }
         _ => {}
     }
     attach(root, source.as_fd(), path)?;

@@ -54,8 +54,14 @@ fn one(root: BorrowedFd<'_>, mount: &Mount, source: Option<&OwnedFd>, spec: &Spe
 /// Docker's devices, links and those the user added.
 fn devices(root: BorrowedFd<'_>, spec: &Spec) -> Result<(), StartError> {
     const NODES: [(&str, u32, u32); 6] = [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
-    const LINKS: [(&str, &str); 6] =
-        [("/proc/self/fd", "fd"), ("/proc/self/fd/0", "stdin"), ("/proc/self/fd/1", "stdout"), ("/proc/self/fd/2", "stderr"), ("/proc/kcore", "core"), ("pts/ptmx", "ptmx")];
+    const LINKS: [(&str, &str); 6] = [
+        ("/proc/self/fd", "fd"),
+        ("/proc/self/fd/0", "stdin"),
+        ("/proc/self/fd/1", "stdout"),
+        ("/proc/self/fd/2", "stderr"),
+        ("/proc/kcore", "core"),
+        ("pts/ptmx", "ptmx"),
+    ];
     let dev = mounts::open_in(root, Path::new("/dev"), OFlags::PATH | OFlags::DIRECTORY).map_err(step("cannot open /dev"))?;
     let before = rustix::process::umask(Mode::empty());
     let made = (|| {
@@ -84,9 +90,8 @@ fn added(root: BorrowedFd<'_>, device: &LinuxDevice) -> Result<(), StartError> {
     let (Some(above), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
         return Err(StartError::Failed(format!("--device: {} is no path for a device", path.display())));
     };
-    let folder = match mounts::open_in(root, above, OFlags::PATH | OFlags::DIRECTORY) {
-        Ok(folder) => folder,
-        Err(_) => return Err(StartError::Failed(format!("--device: the folder {} is not there in the container", above.display()))),
+    let Ok(folder) = mounts::open_in(root, above, OFlags::PATH | OFlags::DIRECTORY) else {
+        return Err(StartError::Failed(format!("--device: the folder {} is not there in the container", above.display())));
     };
     let mode = device.file_mode().unwrap_or(0o666);
     match rustix::fs::unlinkat(&folder, name, AtFlags::empty()) {
@@ -95,8 +100,14 @@ fn added(root: BorrowedFd<'_>, device: &LinuxDevice) -> Result<(), StartError> {
     }
     node(&folder, name, kind, mode & 0o777, device.major() as u32, device.minor() as u32)?;
     let owner = |id: Option<u32>| id.unwrap_or(0);
-    rustix::fs::chownat(&folder, name, Some(rustix::fs::Uid::from_raw(owner(device.uid()))), Some(rustix::fs::Gid::from_raw(owner(device.gid()))), AtFlags::SYMLINK_NOFOLLOW)
-        .map_err(step(format_args!("cannot give {} its owner", path.display())))
+    rustix::fs::chownat(
+        &folder,
+        name,
+        Some(rustix::fs::Uid::from_raw(owner(device.uid()))),
+        Some(rustix::fs::Gid::from_raw(owner(device.gid()))),
+        AtFlags::SYMLINK_NOFOLLOW,
+    )
+    .map_err(step(format_args!("cannot give {} its owner", path.display())))
 }
 
 /// The container's own cgroups, seen through its cgroup namespace.
@@ -148,8 +159,12 @@ fn hide(root: BorrowedFd<'_>, spec: &Spec) -> Result<(), StartError> {
     }
     for path in linux.readonly_paths().iter().flatten() {
         let Some(found) = find(root, path) else { continue };
-        let copy = open_tree(&found, "", OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH | OpenTreeFlags::AT_RECURSIVE)
-            .map_err(failed(path))?;
+        let copy = open_tree(
+            &found,
+            "",
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH | OpenTreeFlags::AT_RECURSIVE,
+        )
+        .map_err(failed(path))?;
         attach_at(copy.as_fd(), found.as_fd()).map_err(failed(path))?;
         let flags = sys::mount::RDONLY | sys::mount::NOSUID | sys::mount::NODEV | sys::mount::NOEXEC;
         restrict(copy.as_fd(), flags, true).map_err(|error| StartError::Failed(format!("cannot make {path} read-only: {error}")))?;

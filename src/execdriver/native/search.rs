@@ -18,7 +18,11 @@ impl Command {
     /// Reads the specification's process.
     pub fn new(process: &Process) -> Result<Self, StartError> {
         let strings = |texts: &Option<Vec<String>>, what: &str| -> Result<Vec<CString>, StartError> {
-            texts.iter().flatten().map(|text| CString::new(text.as_str()).map_err(|_| StartError::Failed(format!("{what} {text:?} holds a NUL byte")))).collect()
+            texts
+                .iter()
+                .flatten()
+                .map(|text| CString::new(text.as_str()).map_err(|_| StartError::Failed(format!("{what} {text:?} holds a NUL byte"))))
+                .collect()
         };
         let arguments = strings(process.args(), "the argument")?;
         let name = process.args().iter().flatten().next().cloned().unwrap_or_default();
@@ -33,7 +37,7 @@ impl Command {
     /// Becomes the command; returns only why not.
     pub fn execute(&self) -> Result<std::convert::Infallible, StartError> {
         if self.name.contains('/') {
-            return Err(self.refused(self.attempt(&self.name), &self.name));
+            return Err(self.refused(&self.attempt(&self.name), &self.name));
         }
         let mut denied = None;
         for folder in self.path.split(':') {
@@ -43,11 +47,11 @@ impl Command {
                 Some(libc::ENOENT | libc::ENOTDIR) => {}
                 // A later folder may hold one that can be executed.
                 Some(libc::EACCES) => denied = Some((error, candidate)),
-                _ => return Err(self.refused(error, &candidate)),
+                _ => return Err(self.refused(&error, &candidate)),
             }
         }
         match denied {
-            Some((error, candidate)) => Err(self.refused(error, &candidate)),
+            Some((error, candidate)) => Err(self.refused(&error, &candidate)),
             None => Err(StartError::NotFound(format!("exec: {:?}: executable file not found in $PATH", self.name))),
         }
     }
@@ -62,10 +66,12 @@ impl Command {
         }
     }
 
-    fn refused(&self, error: io::Error, path: &str) -> StartError {
+    fn refused(&self, error: &io::Error, path: &str) -> StartError {
         let name = &self.name;
         match error.raw_os_error() {
-            Some(libc::ENOENT) if std::path::Path::new(path).exists() => StartError::NotFound(format!("exec: {name:?}: its interpreter or loader is not there in the container")),
+            Some(libc::ENOENT) if std::path::Path::new(path).exists() => {
+                StartError::NotFound(format!("exec: {name:?}: its interpreter or loader is not there in the container"))
+            }
             Some(libc::ENOENT | libc::ENOTDIR) => StartError::NotFound(format!("exec: {name:?}: stat {path}: no such file or directory")),
             Some(libc::EACCES) if std::path::Path::new(path).is_dir() => StartError::NotExecutable(format!("exec: {name:?}: is a directory")),
             Some(libc::EACCES) => StartError::NotExecutable(format!("exec: {name:?}: permission denied")),

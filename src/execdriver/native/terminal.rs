@@ -25,7 +25,8 @@ pub fn open(process: &Process) -> Result<Opened, StartError> {
     let master = rustix::fs::openat(CWD, "/dev/pts/ptmx", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
         .map_err(step("cannot open a terminal: /dev/pts/ptmx of the container"))?;
     rustix::pty::unlockpt(&master).map_err(step("cannot unlock the terminal"))?;
-    let slave = rustix::pty::ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).map_err(step("cannot open the terminal's inner side"))?;
+    let slave = rustix::pty::ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+        .map_err(step("cannot open the terminal's inner side"))?;
     rustix::process::ioctl_tiocsctty(&slave).map_err(step("cannot make the terminal the session's own"))?;
     let uid = rustix::fs::Uid::from_raw(process.user().uid());
     rustix::fs::fchown(&slave, Some(uid), None).map_err(step("cannot give the terminal to the user"))?;

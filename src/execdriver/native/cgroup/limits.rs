@@ -40,7 +40,10 @@ fn file<'a>(cgroups: &Cgroups, cgroup: &'a Cgroup, old: &str, new: &str, what: &
     }
     match &cgroup.unified_path {
         Some(path) if cgroups.v2_controllers.iter().any(|c| c == new) => Ok((true, path)),
-        _ => Err(io::Error::new(io::ErrorKind::Unsupported, format!("cannot limit {what}: this machine's cgroups have no {new} controller; leave the limit out, or enable the controller"))),
+        _ => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!("cannot limit {what}: this machine's cgroups have no {new} controller; leave the limit out, or enable the controller"),
+        )),
     }
 }
 
@@ -120,7 +123,10 @@ fn limit_io(cgroups: &Cgroups, cgroup: &Cgroup, weight: u16) -> io::Result<()> {
     };
     match candidates.iter().find(|(name, _)| path.join(name).exists()) {
         Some((name, value)) => write(&path.join(name), value),
-        None => Err(io::Error::new(io::ErrorKind::Unsupported, "cannot weigh block I/O: this machine's I/O scheduler has no weights (bfq has); leave --blkio-weight out")),
+        None => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "cannot weigh block I/O: this machine's I/O scheduler has no weights (bfq has); leave --blkio-weight out",
+        )),
     }
 }
 
@@ -135,7 +141,8 @@ fn limit_devices(cgroup: &Cgroup, rules: &[LinuxDeviceCgroup]) -> io::Result<()>
     // The specification's last fitting rule decides, the program's first one.
     let program: Vec<bpf::Rule> = rules.iter().rev().map(new_rule).collect();
     match &cgroup.unified {
-        Some(fd) => bpf::allow_devices(std::os::fd::AsFd::as_fd(fd), &program).map_err(|error| io::Error::new(error.kind(), format!("cannot restrict devices: {error}"))),
+        Some(fd) => bpf::allow_devices(std::os::fd::AsFd::as_fd(fd), &program)
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot restrict devices: {error}"))),
         None => Ok(()),
     }
 }

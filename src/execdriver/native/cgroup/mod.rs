@@ -208,7 +208,8 @@ impl Cgroup {
         let unified = self.unified_path.iter().filter(|_| !cloned);
         for path in unified.chain(&self.v1) {
             let procs = path.join("cgroup.procs");
-            std::fs::write(&procs, pid.to_string()).map_err(|e| io::Error::new(e.kind(), format!("cannot put the container's process into {}: {e}", procs.display())))?;
+            std::fs::write(&procs, pid.to_string())
+                .map_err(|e| io::Error::new(e.kind(), format!("cannot put the container's process into {}: {e}", procs.display())))?;
         }
         Ok(())
     }
