@@ -2,7 +2,7 @@
 
 use super::face::Face;
 use super::table::Table;
-use super::verb::Showing;
+use super::verb::Streaming;
 use super::{text, when};
 use crate::engine::{Change, ChangeKind, Engine, Error, Kind, Result};
 use crate::job;
@@ -118,8 +118,8 @@ pub fn version(format: Option<&str>, face: &mut Face) -> Result<i32> {
 }
 
 /// What happens, a line each, until the time is over or Ctrl-C.
-pub async fn events(verb: Showing<job::events::Events>, engine: &Engine, face: &mut Face) -> Result<i32> {
-    let Showing { mut job, format } = verb;
+pub async fn events(verb: Streaming<job::events::Events>, engine: &Engine, face: &mut Face) -> Result<i32> {
+    let Streaming { mut job, format } = verb;
     let now = Timestamp::now();
     let moment = |text: Option<&String>| text.map(|text| when::moment(text, now)).transpose().map_err(Error::invalid);
     job.span = (moment(job.since.as_ref())?.map(|t| t.as_nanosecond() as i64), moment(job.until.as_ref())?.map(|t| t.as_nanosecond() as i64));
@@ -131,7 +131,7 @@ pub async fn events(verb: Showing<job::events::Events>, engine: &Engine, face: &
         };
         let Some(happening) = happening else { return Ok(0) };
         let value = serde_json::to_value(&happening).unwrap_or_default();
-        if let Some(format) = &format.format {
+        if let Some(format) = &format {
             face.formatted(format, &[value], &[])?;
             continue;
         }

@@ -47,7 +47,18 @@ pub struct Showing<J: Args> {
     pub format: Format,
 }
 
-/// Print nothing but what is asked for.
+/// Something that goes on, and how each piece is printed; `-f` is the filter.
+#[derive(Args, Clone, Debug)]
+pub struct Streaming<J: Args> {
+    /// The job.
+    #[command(flatten)]
+    pub job: J,
+    /// Print with a template such as '{{.Action}}', or json
+    #[arg(long, value_name = "TEMPLATE|json")]
+    pub format: Option<String>,
+}
+
+/// Something destroyed, after a question.
 #[derive(Args, Clone, Debug)]
 pub struct Asking<J: Args> {
     /// The job.
@@ -142,7 +153,7 @@ pub enum Verb {
     /// List jobs, those that run and the last thousand that ended
     Jobs(Listing<job::jobs::Jobs>),
     /// Show what happens, as it happens
-    Events(Showing<job::events::Events>),
+    Events(Streaming<job::events::Events>),
     /// Show what this machine and this store are
     Info(Showing<job::info::Info>),
     /// Show the version
@@ -268,7 +279,7 @@ pub enum SystemVerb {
     /// Show what this machine and this store are
     Info(Showing<job::info::Info>),
     /// Show what happens, as it happens
-    Events(Showing<job::events::Events>),
+    Events(Streaming<job::events::Events>),
 }
 
 impl From<ContainerOther> for Verb {

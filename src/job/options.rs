@@ -3,6 +3,37 @@
 use clap::Args;
 use std::path::PathBuf;
 
+/// Options of docker's that this version knows by name and cannot carry yet.
+pub const LATER: [&str; 27] = [
+    "--annotation",
+    "--blkio-weight-device",
+    "--cgroupns",
+    "--cpu-rt-period",
+    "--cpu-rt-runtime",
+    "--device-cgroup-rule",
+    "--device-read-bps",
+    "--device-read-iops",
+    "--device-write-bps",
+    "--device-write-iops",
+    "--disable-content-trust",
+    "--gpus",
+    "--health-cmd",
+    "--health-interval",
+    "--health-retries",
+    "--health-timeout",
+    "--ip",
+    "--ip6",
+    "--isolation",
+    "--link",
+    "--mac-address",
+    "--network-alias",
+    "--publish",
+    "--publish-all",
+    "--userns",
+    "-p",
+    "-P",
+];
+
 /// How a container is to be made.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ContainerOptions {

@@ -9,6 +9,9 @@ use crate::engine::{Error, Kind, Result};
 /// The options' words: the image, then the command.
 pub fn image_and_command(options: &ContainerOptions) -> Result<(&str, &[String])> {
     match options.words.split_first() {
+        Some((image, _)) if super::options::LATER.contains(&image.split('=').next().unwrap_or_default()) => {
+            Err(Error::new(Kind::Unsupported, format!("option {} is not in this version", image.split('=').next().unwrap_or_default())))
+        }
         Some((image, _)) if image.starts_with('-') => Err(Error::invalid(format!("unknown option {image}")).hint("`kapal run --help` lists the options")),
         Some((image, _)) if image.is_empty() => Err(Error::invalid("the image's name is empty")),
         Some((image, command)) => Ok((image, command)),
@@ -331,5 +334,48 @@ pub fn image_volumes(config: &Config, host: &mut HostConfig) {
                 anonymous: true,
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(words: &[&str]) -> ContainerOptions {
+        ContainerOptions { words: words.iter().map(ToString::to_string).collect(), ..ContainerOptions::default() }
+    }
+
+    #[test]
+    fn options_that_are_not_there_are_refused_by_name() {
+        let error = image_and_command(&options(&["--gpus", "all", "busybox"])).unwrap_err();
+        assert!(error.message.contains("--gpus is not in this version"), "{error}");
+        assert!(image_and_command(&options(&["--bogus"])).unwrap_err().message.contains("--bogus"));
+    }
+
+    #[test]
+    fn the_user_s_words_are_laid_over_the_image_s() {
+        let image = Config { entrypoint: vec!["e".into()], cmd: vec!["c".into()], env: vec!["A=1".into(), "B=2".into()], ..Config::default() };
+        let mut wanted = options(&["busybox", "x"]);
+        wanted.env = vec!["A=3".into()];
+        let made = config(&wanted, image.clone()).unwrap();
+        assert_eq!((made.entrypoint, made.cmd, made.env), (vec!["e".to_owned()], vec!["x".to_owned()], vec!["B=2".to_owned(), "A=3".to_owned()]));
+        let mut wanted = options(&["busybox"]);
+        wanted.entrypoint = Some(String::new());
+        assert!(config(&wanted, image).is_err(), "no command is left");
+    }
+
+    #[test]
+    fn limits_that_contradict_each_other_are_refused() {
+        let with = |change: &dyn Fn(&mut ContainerOptions)| {
+            let mut wanted = options(&["busybox"]);
+            change(&mut wanted);
+            host_config(&wanted)
+        };
+        assert!(with(&|o| o.memory = Some("1m".into())).is_err());
+        assert!(with(&|o| o.memory_swap = Some("64m".into())).is_err());
+        assert!(with(&|o| (o.rm, o.restart) = (true, Some("always".into()))).is_err());
+        assert!(with(&|o| o.network = Some("bridge".into())).is_err_and(|e| e.kind == Kind::Unsupported));
+        assert!(with(&|o| o.volume = vec!["/a:/x".into(), "/b:/x".into()]).is_err());
+        assert_eq!(with(&|o| o.memory = Some("64m".into())).unwrap().resources.memory, Some(64 << 20));
     }
 }
