@@ -41,8 +41,8 @@ enum Input {
 pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End> {
     let (mut reader, mut writer) = console.split();
     let terminal = how.tty && how.stdin && io::stdin().is_terminal() && !face.is_batch();
-    let keys = how.detach_keys.as_deref();
-    let mut detach = Detach::new(DetachKeys::parse(keys.unwrap_or_default()).map_err(|e| Error::invalid(format!("--detach-keys: {e}")))?);
+    let keys = how.detach_keys.as_deref().unwrap_or_default();
+    let mut detach = Detach::new(DetachKeys::parse(keys).map_err(|e| Error::invalid(format!("--detach-keys: {e}")))?);
     let raw = if terminal { Some(RawMode::enter(io::stdin()).map_err(|e| Error::io("cannot switch the terminal to raw mode", &e))?) } else { None };
     if how.tty {
         resize(&mut writer).await?;
@@ -96,6 +96,11 @@ pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End>
         }
     };
     drop(raw);
+    if end == End::Detached {
+        // The cursor stands where the container left it.
+        face.note("")?;
+        face.note("read escape sequence")?;
+    }
     Ok(end)
 }
 

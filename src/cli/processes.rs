@@ -16,10 +16,19 @@ fn check_terminal(tty: bool, interactive: bool, face: &Face) -> Result<()> {
     Ok(())
 }
 
+/// The keys that leave a console: as the option says, or `detachKeys` of the configuration that docker shares.
+fn detach_keys(option: Option<String>, engine: &Engine) -> Option<String> {
+    option.or_else(|| {
+        let text = std::fs::read_to_string(engine.options().docker_config.join("config.json")).ok()?;
+        let value: serde_json::Value = serde_json::from_str(&text).ok()?;
+        value.get("detachKeys")?.as_str().map(str::to_owned)
+    })
+}
+
 /// `run`.
 pub async fn run(job: job::run::Run, engine: &Engine, face: &mut Face) -> Result<i32> {
     let options = &job.options;
-    let how = Drive { stdin: options.interactive, tty: options.tty, detach_keys: job.detach_keys.clone(), sig_proxy: job.sig_proxy };
+    let how = Drive { stdin: options.interactive, tty: options.tty, detach_keys: detach_keys(job.detach_keys.clone(), engine), sig_proxy: job.sig_proxy };
     let detach = job.detach;
     if !detach {
         check_terminal(options.tty, options.interactive, face)?;
@@ -41,7 +50,7 @@ pub async fn run(job: job::run::Run, engine: &Engine, face: &mut Face) -> Result
 
 /// `exec`.
 pub async fn exec(job: job::exec::Exec, engine: &Engine, face: &mut Face) -> Result<i32> {
-    let how = Drive { stdin: job.interactive, tty: job.tty, detach_keys: job.detach_keys.clone(), sig_proxy: false };
+    let how = Drive { stdin: job.interactive, tty: job.tty, detach_keys: detach_keys(job.detach_keys.clone(), engine), sig_proxy: false };
     if !job.detach {
         check_terminal(job.tty, job.interactive, face)?;
     }
@@ -60,7 +69,7 @@ pub async fn exec(job: job::exec::Exec, engine: &Engine, face: &mut Face) -> Res
 
 /// `start`.
 pub async fn start(job: job::start::Start, engine: &Engine, face: &mut Face) -> Result<i32> {
-    let (interactive, detach_keys) = (job.interactive, job.detach_keys.clone());
+    let (interactive, detach_keys) = (job.interactive, detach_keys(job.detach_keys.clone(), engine));
     let outcome = engine.run(job).await?;
     match outcome.console {
         Some((container, console)) => {
@@ -76,16 +85,13 @@ pub async fn start(job: job::start::Start, engine: &Engine, face: &mut Face) -> 
 
 /// `attach`.
 pub async fn attach(job: job::attach::Attach, engine: &Engine, face: &mut Face) -> Result<i32> {
-    let (no_stdin, detach_keys, sig_proxy) = (job.no_stdin, job.detach_keys.clone(), job.sig_proxy);
+    let (no_stdin, detach_keys, sig_proxy) = (job.no_stdin, detach_keys(job.detach_keys.clone(), engine), job.sig_proxy);
     let (container, console) = engine.run(job).await?;
     let how = Drive { stdin: container.config.open_stdin && !no_stdin, tty: container.config.tty, detach_keys, sig_proxy };
     check_terminal(how.tty, how.stdin, face)?;
     match drive(console, how, face).await? {
         End::Exited(status) => Ok(status),
-        End::Detached => {
-            face.note("read escape sequence")?;
-            Ok(0)
-        }
+        End::Detached => Ok(0),
     }
 }
 
