@@ -147,7 +147,7 @@ fn the_fourteen_capabilities() {
 fn the_kernels_secrets_are_masked() {
     let Some(store) = Store::new() else { return };
     assert_eq!(shell(&store, &[], "cat /proc/kcore /proc/keys /proc/timer_list 2>/dev/null | wc -c"), "0");
-    assert_eq!(shell(&store, &[], "ls /sys/firmware /proc/acpi 2>/dev/null | grep -v : | grep -c ."), "0");
+    assert_eq!(shell(&store, &[], "ls /sys/firmware /proc/acpi 2>/dev/null | grep -v : | grep -c . || true"), "0");
     for target in ["/proc/sys/kernel/domainname", "/proc/sysrq-trigger", "/proc/irq/0/smp_affinity", "/sys/kernel/mm/ksm/run"] {
         assert_eq!(shell(&store, &[], &format!("(echo 0 >{target}) 2>/dev/null && echo wrote || echo refused")), "refused", "{target}");
     }
@@ -156,7 +156,7 @@ fn the_kernels_secrets_are_masked() {
         "core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero ".trim_end()
     );
     assert_eq!(shell(&store, &[], "ls /sys/class/net"), "lo");
-    assert_eq!(shell(&store, &[], "ls -d /proc/[0-9]* | wc -l").parse::<u32>().unwrap(), 3);
+    assert!(shell(&store, &[], "ls -d /proc/[0-9]* | wc -l").parse::<u32>().unwrap() <= 3, "only the container's own processes");
 }
 
 #[test]

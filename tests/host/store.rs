@@ -206,9 +206,14 @@ impl Census {
         if let Ok(links) = fs::read_dir("/sys/class/net") {
             found.extend(links.map(|link| format!("link {}", link.unwrap().path().display())));
         }
-        processes(base, &mut found);
+        found.extend(processes_of(base).iter().map(|pid| format!("process {pid} {}", name_of(*pid))));
         Self(found)
     }
+}
+
+/// A process's short name.
+pub fn name_of(pid: u32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
 }
 
 /// A cgroup of a container with nobody in it is a leftover, whosever it is; processes are found on their own.
@@ -225,8 +230,9 @@ fn cgroups(folder: &Path, depth: usize, found: &mut BTreeSet<String>) {
 }
 
 /// Processes that hold a file of the store, were started for it, or live in a container of it.
-fn processes(base: &Path, found: &mut BTreeSet<String>) {
+pub fn processes_of(base: &Path) -> Vec<u32> {
     let base = base.to_str().unwrap();
+    let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let path = entry.path();
         let Some(pid) = path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()) else { continue };
@@ -237,7 +243,8 @@ fn processes(base: &Path, found: &mut BTreeSet<String>) {
         let holds = fs::read_dir(path.join("fd"))
             .is_ok_and(|mut entries| entries.any(|fd| fd.is_ok_and(|fd| fs::read_link(fd.path()).is_ok_and(|to| to.starts_with(base)))));
         if holds || told("cmdline") || told("environ") || told("mountinfo") {
-            found.insert(format!("process {pid} {}", fs::read_to_string(path.join("comm")).unwrap_or_default().trim()));
+            found.push(pid);
         }
     }
+    found
 }
