@@ -1,4 +1,15 @@
-//! The suite on a real kernel, as root: each test proves that nothing is left.
+//! The suite that needs root: the built program on this machine's kernel, with stores of its own.
 #![allow(clippy::unwrap_used)]
 
+mod batch;
+mod crash;
 mod extract;
+mod graph;
+mod host;
+mod images;
+mod life;
+mod many;
+mod registry;
+mod run;
+mod store;
+mod trees;

@@ -1,0 +1,102 @@
+//! Images: pull, names, removal; and a container's files: diff, cp, export, commit.
+
+use crate::registry::Registry;
+use crate::store::{Store, finish, tool};
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn a_pull_says_what_it_did() {
+    let Some(store) = Store::new() else { return };
+    let name = Registry::get().name("rich:1");
+    let first = store.ok(&["pull", &name]);
+    assert!(first.contains("Digest: sha256:") && first.contains(&format!("Status: Downloaded newer image for {name}")), "{first}");
+    let again = store.ok(&["pull", &name]);
+    assert!(again.contains(&format!("Status: Image is up to date for {name}")), "{again}");
+    let unknown = Registry::get().name("rich:unknown");
+    assert!(store.fails(1, &["pull", &unknown]).contains(&unknown));
+    let unknown = Registry::get().name("nothing:1");
+    assert!(store.fails(1, &["pull", &unknown]).contains(&unknown));
+    assert!(store.fails(1, &["pull", "127.0.0.1:1/box:1"]).contains("127.0.0.1:1"));
+    assert!(store.fails(1, &["pull", "Not A Name"]).contains("Not A Name"));
+    let digest = first.lines().find_map(|line| line.strip_prefix("Digest: ")).unwrap();
+    let pinned = format!("{}@{digest}", Registry::get().name("rich"));
+    store.ok(&["pull", "-q", &pinned]);
+    assert_eq!(store.ok(&["run", "--rm", &pinned, "cat", "/opt/kinds/fifo/file"]), "was a fifo");
+    assert_eq!(store.ok(&["images", "-q"]).lines().collect::<std::collections::BTreeSet<_>>().len(), 1);
+}
+
+#[test]
+fn names_go_before_images_do() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let other = store.image("rich:1");
+    let id = store.field(&image, ".Id");
+    store.ok(&["tag", &image, "mine"]);
+    store.ok(&["tag", &image, "mine:two"]);
+    assert_eq!(store.field("mine:latest", ".Id"), id);
+    assert!(store.fails(1, &["tag", "nosuch:1", "mine:three"]).contains("nosuch:1"));
+    assert!(store.fails(1, &["rmi", &id]).contains("-f"), "several names");
+    assert!(store.ok(&["rmi", "mine:two"]).contains("Untagged: mine:two"));
+    store.fails(1, &["inspect", "mine:two"]);
+    store.ok(&["create", "--name", "uses", "mine", "true"]);
+    store.ok(&["rmi", "mine:latest"]);
+    store.fails(1, &["rmi", &image]);
+    assert_eq!(store.ok(&["start", "uses"]), "uses");
+    store.ok(&["wait", "uses"]);
+    store.ok(&["rm", "uses"]);
+    let removed = store.ok(&["rmi", &image]);
+    assert!(removed.contains("Untagged: ") && removed.contains(&format!("Deleted: {id}")), "{removed}");
+    store.fails(1, &["rmi", &image]);
+    assert_eq!(store.ok(&["run", "--rm", &other, "echo", "whole"]), "whole", "its lowest layer was shared by none, or kept");
+    store.ok(&["rmi", "-f", &other]);
+    assert_eq!(store.ok(&["images", "-q"]), "");
+    let blobs = fs::read_dir(store.path("root/blobs/sha256")).unwrap().count();
+    assert_eq!(blobs, 0, "blobs of removed images are left");
+}
+
+#[test]
+fn differences_are_told_and_carried() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("rich:1");
+    let script = "rm /opt/stays; rm -r /opt/gone; echo new >/opt/new; chmod 600 /opt/again; mkdir /opt/folder; touch /opt/folder/x";
+    store.ok(&["run", "--name", "changes", &image, "sh", "-c", script]);
+    let mut told: Vec<String> = store.ok(&["diff", "changes"]).lines().map(str::to_owned).collect();
+    told.sort();
+    assert_eq!(told, ["A /opt/folder", "A /opt/folder/x", "A /opt/new", "C /opt", "C /opt/again", "D /opt/gone", "D /opt/stays"]);
+    store.ok(&["commit", "-m", "a change", "-a", "me", "--change", "CMD [\"cat\", \"/opt/new\"]", "--change", "ENV A=b", "changes", "changed:1"]);
+    assert_eq!(store.ok(&["run", "--rm", "changed:1"]), "new");
+    assert_eq!(store.ok(&["run", "--rm", "changed:1", "sh", "-c", "ls -d /opt/stays /opt/gone 2>/dev/null; stat -c %a /opt/again; echo $A"]), "600\nb");
+    assert!(store.ok(&["history", "--no-trunc", "changed:1"]).contains("a change"));
+    let archive = store.path("all.tar");
+    store.ok(&["export", "-o", archive.to_str().unwrap(), "changes"]);
+    let listed = tool("tar", &["-tvf", archive.to_str().unwrap()]);
+    assert!(listed.contains(" opt/folder/x") && !listed.contains("opt/stays"), "{listed}");
+    assert!(listed.contains("-rwsr-xr-x") && listed.contains("prw") || listed.contains("crw"), "{listed}");
+}
+
+#[test]
+fn files_are_copied_both_ways() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let here = store.path("here");
+    fs::create_dir_all(here.join("deep/er")).unwrap();
+    fs::write(here.join("deep/er/file"), "carried").unwrap();
+    store.ok(&["run", "-d", "--name", "port1", &image, "sleep", "1000"]);
+    store.ok(&["cp", here.to_str().unwrap(), "port1:/tmp"]);
+    assert_eq!(store.ok(&["exec", "port1", "cat", "/tmp/here/deep/er/file"]), "carried");
+    store.ok(&["cp", &format!("{}/.", here.display()), "port1:/home"]);
+    assert_eq!(store.ok(&["exec", "port1", "cat", "/home/deep/er/file"]), "carried");
+    store.ok(&["cp", "port1:/etc/passwd", store.path("passwd").to_str().unwrap()]);
+    assert!(fs::read_to_string(store.path("passwd")).unwrap().contains("someone"));
+    let streamed = store.kapal(&["cp", "port1:/tmp/here", "-"]);
+    assert_eq!(streamed.status, 0, "{}", streamed.err);
+    assert!(finish(Command::new("tar").arg("-t"), Some(&streamed.bytes)).out.contains("here/deep/er/file"));
+    store.fails(1, &["cp", "port1:/nowhere", store.base.to_str().unwrap()]);
+    store.ok(&["exec", "port1", "ln", "-s", store.base.to_str().unwrap(), "/tmp/trap"]);
+    store.kapal(&["cp", here.join("deep").to_str().unwrap(), "port1:/tmp/trap/"]);
+    assert!(!store.path("deep").exists(), "a copy left the container through a link");
+    store.ok(&["stop", "-t", "0", "port1"]);
+    store.ok(&["cp", "port1:/tmp/here/deep/er/file", store.path("after").to_str().unwrap()]);
+    assert_eq!(fs::read_to_string(store.path("after")).unwrap(), "carried");
+}

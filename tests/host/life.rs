@@ -1,0 +1,130 @@
+//! The life of a container: its verbs, limits, logs, clients and restarts.
+
+use crate::store::{Store, until};
+use std::process::Stdio;
+
+#[test]
+fn verbs_say_what_they_did() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let id = store.ok(&["create", "--name", "first", &image, "sh", "-c", "echo up; exec sleep 1000"]);
+    assert_eq!(id.len(), 64);
+    let status = || store.field("first", ".State.Status");
+    assert_eq!(status(), "created");
+    assert_eq!(store.ok(&["start", "first"]), "first");
+    assert_eq!(status(), "running");
+    assert!(store.fails(1, &["rm", "first"]).contains("first"));
+    store.ok(&["pause", "first"]);
+    assert_eq!(status(), "paused");
+    store.ok(&["unpause", "first"]);
+    assert_eq!(status(), "running");
+    store.ok(&["restart", "-t", "0", "first"]);
+    assert_eq!(status(), "running");
+    until("both lines are logged", || store.ok(&["logs", "first"]) == "up\nup");
+    store.ok(&["rename", "first", "second"]);
+    assert_eq!(store.ok(&["ps", "--format", "{{.Names}}"]), "second");
+    store.ok(&["stop", "-t", "0", "second"]);
+    assert_eq!(store.field("second", ".State.ExitCode"), "137");
+    assert_eq!(store.ok(&["wait", &id[..8]]), "137");
+    store.fails(1, &["kill", "second"]);
+    assert!(store.fails(125, &["run", "--name", "second", &image, "true"]).contains("second"));
+    store.ok(&["rm", "second"]);
+    assert!(store.fails(1, &["start", "second"]).contains("second"));
+    assert_eq!(store.ok(&["ps", "-aq"]), "");
+}
+
+#[test]
+fn a_limit_is_kept() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let done = store.kapal(&["run", "--name", "big", "-m", "32m", "--memory-swap", "32m", &image, "dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=1"]);
+    assert_eq!(done.status, 137, "{}", done.err);
+    assert_eq!(store.field("big", ".State.OOMKilled"), "true");
+    let many = "for n in $(seq 40); do sleep 1000 & done; wait";
+    let done = store.kapal(&["run", "--rm", "--pids-limit", "10", &image, "sh", "-c", many]);
+    assert!(done.status != 0 && done.err.contains("fork"), "{done:?}");
+}
+
+#[test]
+fn exec_joins_a_running_container() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.ok(&["run", "-d", "--name", "host1", "-h", "inside", "-e", "A=1", &image, "sleep", "1000"]);
+    assert_eq!(store.ok(&["exec", "host1", "hostname"]), "inside");
+    assert_eq!(store.ok(&["exec", "-e", "B=2", "-w", "/tmp", "-u", "someone", "host1", "sh", "-c", "echo $A$B $(pwd) $(id -u)"]), "12 /tmp 1000");
+    assert_eq!(store.fed(b"typed", &["exec", "-i", "host1", "cat"]).out, "typed");
+    assert_eq!(store.kapal(&["exec", "host1", "sh", "-c", "exit 9"]).status, 9);
+    store.fails(127, &["exec", "host1", "nosuchprogram"]);
+    store.fails(126, &["exec", "host1", "/bin/data"]);
+    store.fails(137, &["exec", "host1", "sh", "-c", "kill -9 $$"]);
+    assert_eq!(store.ok(&["exec", "host1", "awk", "/CapBnd/{print $2}", "/proc/self/status"]), "00000000a80425fb");
+    store.ok(&["exec", "-d", "host1", "touch", "/tmp/detached"]);
+    until("the detached command ran", || store.kapal(&["exec", "host1", "test", "-e", "/tmp/detached"]).status == 0);
+    assert!(store.ok(&["top", "host1"]).contains("sleep 1000"));
+    store.ok(&["stop", "-t", "0", "host1"]);
+    assert!(store.fails(125, &["exec", "host1", "true"]).contains("host1"));
+}
+
+#[test]
+fn logs_keep_the_streams_apart() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.kapal(&["run", "--name", "talks", &image, "sh", "-c", "for n in 1 2 3; do echo out $n; echo err $n >&2; done; printf unended"]);
+    let done = store.kapal(&["logs", "talks"]);
+    assert_eq!((done.out.as_str(), done.err.as_str()), ("out 1\nout 2\nout 3\nunended", "err 1\nerr 2\nerr 3"));
+    let last = store.kapal(&["logs", "--tail", "2", "talks"]);
+    assert_eq!(last.out.lines().count() + last.err.lines().count(), 2, "{last:?}");
+    assert!(store.ok(&["logs", "-t", "talks"]).lines().all(|line| line.starts_with("20") && line.contains('T')));
+    store.ok(&[
+        "run",
+        "-d",
+        "--name",
+        "later",
+        "-v",
+        &format!("{}:/gate", store.base.display()),
+        &image,
+        "sh",
+        "-c",
+        "echo a; until [ -e /gate/go ]; do sleep 0.05; done; echo b",
+    ]);
+    let follower = store.command(&["logs", "-f", "later"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::fs::write(store.path("go"), "").unwrap();
+    let output = follower.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "a\nb\n");
+    store.fails(1, &["logs", "nobody"]);
+}
+
+#[test]
+fn two_clients_see_the_same() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.ok(&["run", "-d", "-i", "--name", "shared", &image, "sh", "-c", "echo ready; read line; echo got $line; exit 7"]);
+    until("it is ready", || store.ok(&["logs", "shared"]) == "ready");
+    let watcher = store.command(&["attach", "--no-stdin", "shared"]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let seen = store.fed(b"word\n", &["attach", "shared"]);
+    assert_eq!(seen.status, 7, "{}", seen.err);
+    assert!(seen.out.ends_with("got word"), "{}", seen.out);
+    let watched = watcher.wait_with_output().unwrap();
+    if watched.status.code() == Some(7) {
+        assert!(String::from_utf8_lossy(&watched.stdout).ends_with("got word\n"));
+    } else {
+        assert_eq!(watched.status.code(), Some(1), "it came too late, or saw it all");
+    }
+}
+
+#[test]
+fn failure_is_restarted_as_often_as_told() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.ok(&["run", "-d", "--name", "fails", "--restart", "on-failure:2", &image, "sh", "-c", "echo try; exit 5"]);
+    until("it gave up", || store.field("fails", ".State.Status") == "exited");
+    assert_eq!((store.field("fails", ".RestartCount"), store.field("fails", ".State.ExitCode")), ("2".into(), "5".into()));
+    assert_eq!(store.ok(&["logs", "fails"]), "try\ntry\ntry");
+    store.ok(&["run", "-d", "--name", "works", "--restart", "on-failure:2", &image, "true"]);
+    assert_eq!(store.ok(&["wait", "works"]), "0");
+    assert_eq!(store.field("works", ".RestartCount"), "0");
+    store.ok(&["run", "-d", "--name", "forever", "--restart", "always", &image, "sh", "-c", "exit 1"]);
+    until("it was restarted", || store.field("forever", ".RestartCount").parse::<u32>().unwrap() >= 2);
+    store.ok(&["stop", "-t", "0", "forever"]);
+    assert_eq!(store.field("forever", ".State.Status"), "exited");
+}
