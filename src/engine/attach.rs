@@ -150,7 +150,11 @@ impl Engine {
         let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
         let Ok(folder) = rustix::fs::open(self.place().run(&container.id), flags, rustix::fs::Mode::empty()) else { return Ok(None) };
         match std::os::unix::net::UnixStream::connect(format!("/proc/self/fd/{}/console.sock", folder.as_raw_fd())) {
-            Ok(socket) => Console::open(socket, hello).await.map(Some),
+            Ok(socket) => match Console::open(socket, hello).await {
+                // It hung up at once: it is on its way out.
+                Err(error) if error.kind == Kind::Unavailable => Ok(None),
+                other => other.map(Some),
+            },
             Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => Ok(None),
             Err(error) => Err(failed(&error)),
         }

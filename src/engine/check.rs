@@ -57,7 +57,7 @@ impl Engine {
                 Ok(container) => {
                     let container = self.settled(container)?;
                     let there = made.contains(&container.id) || container.driver != driver.name();
-                    if !there && self.db().container(&row.id)?.is_some() {
+                    if !there && !self.is_going(&container) && self.db().container(&row.id)?.is_some() {
                         faults.push(format!("container {} has a name but no files", container.name));
                     }
                 }
@@ -74,6 +74,13 @@ impl Engine {
         }
         faults.extend(self.stray_cgroups()?);
         Ok(faults)
+    }
+
+    /// Whether someone is removing the container just now.
+    fn is_going(&self, container: &crate::container::Container) -> bool {
+        let place = self.place();
+        let held = lock::is_held(&place.lock(&container.id)) || lock::is_held(&place.monitor_lock(&container.id));
+        held && self.container_by_id(&container.id).is_ok_and(|now| now.state.status == crate::container::Status::Removing)
     }
 
     /// Cgroups of containers that the store does not know. A parent that several stores share shows the others' too:
@@ -113,9 +120,9 @@ impl Engine {
         for row in self.db().containers()? {
             match from_row(&row) {
                 Ok(container) if container.driver == driver.name() && !made.contains(&container.id) && !container.state.status.is_alive() => {
-                    self.db().delete_container(&row.id)?;
+                    self.db().delete_container(&row.id, false)?;
                 }
-                Err(_) => drop(self.db().delete_container(&row.id)?),
+                Err(_) => drop(self.db().delete_container(&row.id, false)?),
                 Ok(_) => {}
             }
         }

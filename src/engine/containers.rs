@@ -81,7 +81,8 @@ impl Engine {
 
     /// Enters a new container with the layers and volumes it holds; `Some` holder of its name if that is taken.
     pub fn enter_container(&self, container: &Container, layers: &[String], volumes: &[String]) -> Result<Option<String>> {
-        match self.db().insert_container(&to_row(container)?, layers, volumes) {
+        let own = container.host_config.mounts.iter().filter(|mount| mount.anonymous).filter_map(|mount| mount.name.clone()).collect::<Vec<_>>();
+        match self.db().insert_container(&to_row(container)?, layers, volumes, &own) {
             Err(crate::graphdb::Error::Taken { by, .. }) => Ok(Some(by)),
             other => Ok(other.map(|()| None)?),
         }

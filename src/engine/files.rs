@@ -215,6 +215,10 @@ fn fill(root: &OwnedFd, inside: &str, volume: &Path) -> std::io::Result<()> {
     };
     let (reader, writer) = std::io::pipe()?;
     let to = rustix::fs::open(volume, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    // The volume's own folder belongs to whom the image's belongs to.
+    let stat = rustix::fs::fstat(&from)?;
+    rustix::fs::fchown(&to, Some(rustix::fs::Uid::from_raw(stat.st_uid)), Some(rustix::fs::Gid::from_raw(stat.st_gid)))?;
+    rustix::fs::fchmod(&to, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
     std::thread::scope(|scope| {
         let packing = scope.spawn(|| diff::pack_tree(from.as_fd(), Path::new("."), writer, &Pack { name: None, follow: false }).map(|_| ()));
         let unpacked = diff::extract(reader, to.as_fd(), diff::Form::Files, &diff::Limits::default());

@@ -1,7 +1,7 @@
 //! The store as a container's monitor writes it: opened for each word and closed again, so that its memory is not kept.
 
 use super::containers::{from_row, record_event, to_row};
-use super::{event, process, removal};
+use super::{event, lock, process, removal};
 use crate::container::{Container, Status, Transition};
 use crate::graphdb::GraphDb;
 use crate::graphdriver;
@@ -124,6 +124,7 @@ impl Record for Store {
         let Some(row) = db.container(self.task.container.id.as_str()).map_err(text)? else { return Ok(()) };
         let container = from_row(&row).map_err(text)?;
         let (driver, _) = graphdriver::open(&self.task.place.root, Some(&container.driver)).map_err(text)?;
+        let _operation = lock::Operation::begin(&self.task.place.operations()).map_err(text)?;
         removal::remove(&db, &*driver, &self.task.place, &container, true).map_err(text)
     }
 }

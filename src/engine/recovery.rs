@@ -21,7 +21,10 @@ impl Engine {
         }
         for row in self.db().containers_in(&["removing"])? {
             let container = from_row(&row)?;
-            // Someone may be removing it just now: their lock says so.
+            // Someone may be removing it just now: their lock says so, or its monitor's.
+            if lock::is_held(&self.place().monitor_lock(&container.id)) {
+                continue;
+            }
             if let Some(_held) = lock::try_exclusive(&self.place().lock(&container.id))? {
                 self.finish_removal(&container, false)?;
             }

@@ -4,7 +4,7 @@ use super::containers::{from_row, record_event, to_row};
 use super::recovery::exec_driver;
 use super::{Engine, Error, Kind, Result, event};
 use crate::container::{Container, Place, Status, Transition};
-use crate::graphdb::{self, GraphDb};
+use crate::graphdb::GraphDb;
 use crate::graphdriver::GraphDriver;
 use std::io;
 
@@ -42,19 +42,11 @@ pub fn remove(db: &GraphDb, driver: &dyn GraphDriver, place: &Place, container: 
     if !errors.is_empty() {
         return Err(Error::new(Kind::Failed, format!("container {} could not be removed whole: {}", container.name, errors.join("; "))));
     }
-    let volumes = if with_volumes { db.volumes_of(container.id.as_str())? } else { Vec::new() };
-    db.delete_container(container.id.as_str())?;
+    let volumes = db.delete_container(container.id.as_str(), with_volumes)?;
     let _ = std::fs::remove_dir_all(place.run(&container.id));
-    for volume in volumes.iter().filter(|volume| volume.anonymous) {
-        match db.delete_volume(&volume.name) {
-            // Another container holds it by now.
-            Err(graphdb::Error::Conflict(_)) => {}
-            Err(error) => errors.push(error.to_string()),
-            Ok(()) => {
-                if let Err(error) = std::fs::remove_dir_all(place.volumes().join(&volume.name)) {
-                    errors.push(format!("volume {}: {error}", volume.name));
-                }
-            }
+    for name in volumes {
+        if let Err(error) = std::fs::remove_dir_all(place.volumes().join(&name)) {
+            errors.push(format!("volume {name}: {error}"));
         }
     }
     record_event(db, container, "destroy", &[]);

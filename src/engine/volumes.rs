@@ -42,24 +42,26 @@ impl Engine {
         }
     }
 
-    /// Makes a volume if it is not there; without a name, one is made up and the volume belongs to one container.
-    pub fn create_volume(&self, wanted: Option<&str>, labels: &BTreeMap<String, String>) -> Result<Volume> {
-        let made_up;
-        let name = if let Some(wanted) = wanted {
-            name::check("volume", wanted).map_err(Error::invalid)?;
-            wanted
-        } else {
-            made_up = crate::id::ContainerId::random().map_err(|e| Error::io("no random numbers", &e))?.to_string();
-            &made_up
-        };
+    /// Makes a volume if it is not there.
+    pub fn create_volume(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<Volume> {
+        name::check("volume", name).map_err(Error::invalid)?;
         // The files come before the name: a crash in between leaves an empty folder that the next sweep takes away.
         let folder = self.place().volume(name);
         std::fs::create_dir_all(&folder).map_err(|e| Error::io(format_args!("cannot make {}", folder.display()), &e))?;
         let labels = serde_json::to_string(labels).map_err(|e| Error::invalid(e.to_string()))?;
-        if self.db().insert_volume(name, wanted.is_none(), &labels)? {
+        if self.db().insert_volume(name, false, &labels)? {
             self.tell_of("volume", "create", name, name);
         }
         self.volume(name)
+    }
+
+    /// A folder for a volume of one container, with the name it is to have: named with the container, in one
+    /// transaction, so that a crash in between leaves a folder that the next sweep takes away.
+    pub fn anonymous_volume(&self) -> Result<(String, String)> {
+        let name = crate::id::ContainerId::random().map_err(|e| Error::io("no random numbers", &e))?.to_string();
+        let folder = self.place().volume(&name);
+        std::fs::create_dir_all(&folder).map_err(|e| Error::io(format_args!("cannot make {}", folder.display()), &e))?;
+        Ok((name, folder.display().to_string()))
     }
 
     /// The volume so named.

@@ -40,11 +40,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ContainerRow> {
 }
 
 impl GraphDb {
-    /// Enters a new container with the layers and volumes it holds.
+    /// Enters a new container with the layers and volumes it holds, and names the `anonymous` ones among these with it.
     ///
     /// # Errors
     /// [`Error::Taken`] for its name; [`Error::Missing`] if its image or a volume went away meanwhile.
-    pub fn insert_container(&self, row: &ContainerRow, layers: &[String], volumes: &[String]) -> Result<()> {
+    pub fn insert_container(&self, row: &ContainerRow, layers: &[String], volumes: &[String], anonymous: &[String]) -> Result<()> {
         self.write(|tx| {
             let holder: Option<String> = tx.prepare_cached("SELECT id FROM containers WHERE name = ?1")?.query_row([&row.name], |r| r.get(0)).optional()?;
             if let Some(by) = holder {
@@ -60,6 +60,9 @@ impl GraphDb {
                 .execute(params![row.id, row.name, row.status, row.driver, row.image, row.created, row.json, row.state])?;
             for layer in layers {
                 tx.prepare_cached("INSERT OR IGNORE INTO container_layers VALUES (?1, ?2, ?3)")?.execute(params![row.id, row.driver, layer])?;
+            }
+            for volume in anonymous {
+                tx.prepare_cached("INSERT INTO volumes VALUES (?1, unixepoch(), 1, '{}')")?.execute([volume])?;
             }
             for volume in volumes {
                 if !tx.prepare_cached("SELECT 1 FROM volumes WHERE name = ?1")?.exists([volume])? {
@@ -139,12 +142,20 @@ impl GraphDb {
         })
     }
 
-    /// Takes a container out, with all it held; one that is not there is no error. Tells whether it was there.
-    pub fn delete_container(&self, id: &str) -> Result<bool> {
+    /// Takes a container out, with all it held; one that is not there is no error. With `volumes`, the anonymous volumes
+    /// that it alone held go in the same transaction: their names are returned.
+    pub fn delete_container(&self, id: &str, volumes: bool) -> Result<Vec<String>> {
         self.write(|tx| {
+            let sql = "SELECT v.name FROM volumes v JOIN container_volumes c ON c.volume = v.name WHERE c.container = ?1 AND v.anonymous
+                AND NOT EXISTS (SELECT 1 FROM container_volumes o WHERE o.volume = v.name AND o.container <> ?1)";
+            let gone = if volumes { rows(tx, sql, [id], |r| r.get(0))? } else { Vec::new() };
+            for name in &gone {
+                tx.prepare_cached("DELETE FROM volumes WHERE name = ?1")?.execute([name])?;
+            }
             tx.prepare_cached("DELETE FROM container_layers WHERE container = ?1")?.execute([id])?;
             tx.prepare_cached("DELETE FROM container_volumes WHERE container = ?1")?.execute([id])?;
-            Ok(tx.prepare_cached("DELETE FROM containers WHERE id = ?1")?.execute([id])? > 0)
+            tx.prepare_cached("DELETE FROM containers WHERE id = ?1")?.execute([id])?;
+            Ok(gone)
         })
     }
 

@@ -24,11 +24,11 @@ fn container(id: &str, name: &str) -> ContainerRow {
 #[test]
 fn a_name_is_given_once() {
     let (_folder, db) = fresh();
-    db.insert_container(&container("aa", "web"), &[], &[]).unwrap();
-    assert!(matches!(db.insert_container(&container("bb", "web"), &[], &[]), Err(Error::Taken { .. })));
-    db.insert_container(&container("bb", "db"), &[], &[]).unwrap();
+    db.insert_container(&container("aa", "web"), &[], &[], &[]).unwrap();
+    assert!(matches!(db.insert_container(&container("bb", "web"), &[], &[], &[]), Err(Error::Taken { .. })));
+    db.insert_container(&container("bb", "db"), &[], &[], &[]).unwrap();
     assert!(matches!(db.rename_container("bb", "web"), Err(Error::Taken { .. })));
-    assert!(db.delete_container("aa").unwrap());
+    assert!(db.delete_container("aa", false).unwrap().is_empty());
     db.rename_container("bb", "web").unwrap();
     assert_eq!(db.containers_like("web").unwrap()[0].id, "bb");
     assert_eq!(db.containers_like("b").unwrap().len(), 1);
@@ -37,7 +37,7 @@ fn a_name_is_given_once() {
 #[test]
 fn a_state_is_written_only_over_the_one_it_was_made_from() {
     let (_folder, db) = fresh();
-    db.insert_container(&container("aa", "web"), &[], &[]).unwrap();
+    db.insert_container(&container("aa", "web"), &[], &[], &[]).unwrap();
     db.set_state("aa", "created", "running", "{}").unwrap();
     assert!(matches!(db.set_state("aa", "created", "running", "{}"), Err(Error::Conflict(_))));
     assert!(matches!(db.set_state("zz", "created", "running", "{}"), Err(Error::Missing(_))));
@@ -54,7 +54,7 @@ fn layers_stay_while_anything_leads_to_them() {
     assert!(db.delete_unused_layers("vfs").unwrap().is_empty());
     let mut row = container("aa", "web");
     row.image = Some(image.id.clone());
-    db.insert_container(&row, &["l1".into()], &[]).unwrap();
+    db.insert_container(&row, &["l1".into()], &[], &[]).unwrap();
     assert!(!db.untag("vfs", &["x:1".into()], Some(&image.id), false).unwrap(), "a container uses it");
     assert!(db.untag("vfs", &[], Some(&image.id), true).unwrap());
     assert_eq!(db.delete_unused_layers("vfs").unwrap(), ["l2"]);
@@ -76,11 +76,14 @@ fn a_volume_in_use_stays() {
     let (_folder, db) = fresh();
     assert!(db.insert_volume("data", false, "{}").unwrap());
     assert!(!db.insert_volume("data", false, "{}").unwrap());
-    db.insert_container(&container("aa", "web"), &[], &["data".into()]).unwrap();
+    db.insert_container(&container("aa", "web"), &[], &["data".into()], &[]).unwrap();
     assert!(matches!(db.delete_volume("data"), Err(Error::Conflict(_))));
-    db.delete_container("aa").unwrap();
+    db.delete_container("aa", true).unwrap();
     db.delete_volume("data").unwrap();
     assert!(matches!(db.delete_volume("data"), Err(Error::Missing(_))));
+    db.insert_container(&container("bb", "one"), &[], &["x".into()], &["x".into()]).unwrap();
+    assert_eq!(db.delete_container("bb", true).unwrap(), ["x"]);
+    assert!(db.volume("x").unwrap().is_none());
 }
 
 #[test]
@@ -93,7 +96,7 @@ fn many_processes_worth_of_connections_write_at_once() {
             scope.spawn(move || {
                 let db = GraphDb::open(file).unwrap();
                 for n in 0..25 {
-                    db.insert_container(&container(&format!("{thread:02}{n:02}"), &format!("c{thread}-{n}")), &[], &[]).unwrap();
+                    db.insert_container(&container(&format!("{thread:02}{n:02}"), &format!("c{thread}-{n}")), &[], &[], &[]).unwrap();
                 }
             });
         }

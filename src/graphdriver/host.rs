@@ -9,10 +9,12 @@
 //!
 //! File systems mounted below `/` are not in it: an overlay sees one file system, and those are mounts.
 
-use super::overlay::{Stack, mount as overlay};
-use super::{merge, place};
-use rustix::fs::{Dev, FileType, Mode, XattrFlags, mkdirat, mknodat};
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen};
+use super::overlay::{Stack, modern};
+use super::{legacy, merge, place};
+use rustix::fs::{CWD, Dev, FileType, Mode, XattrFlags, mkdirat, mknodat};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen, open_tree,
+};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
@@ -21,31 +23,50 @@ use std::path::{Component, Path, PathBuf};
 const EMPTIED: [&str; 4] = ["proc", "sys", "dev", "run"];
 
 /// Mounts this machine's root below the writable layer `diff`.
-pub fn mount(hidden: &[PathBuf], diff: PathBuf, work: PathBuf, read_only: bool) -> io::Result<OwnedFd> {
+pub fn mount(hidden: &[PathBuf], diff: &Path, work: &Path, read_only: bool) -> io::Result<OwnedFd> {
     let mask = mask(hidden)?;
+    let made = match detached(&mask, diff, work, read_only) {
+        Ok(made) => Ok(made),
+        // Older kernels take no lower folder from a mount that is attached nowhere, or know no `lowerdir+`.
+        Err(_) => attached(&mask, diff, work, read_only),
+    };
+    made.map_err(|error| io::Error::new(error.kind(), format!("the host image cannot be mounted here: {error}; pull an image from a registry instead")))
+}
+
+/// Two overlays, the lower one read-only and attached nowhere.
+fn detached(mask: &OwnedFd, diff: &Path, work: &Path, read_only: bool) -> io::Result<OwnedFd> {
     let reach = |fd: &OwnedFd| PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd()));
-    // The legacy way works in another mount namespace, where descriptors of detached mounts are still good.
-    let below = overlay(&Stack { lowers: &[reach(&mask), PathBuf::from("/")], upper: None, read_only: true });
-    let told =
-        |error: &io::Error| io::Error::new(error.kind(), format!("the host image cannot be mounted here: {error}; pull an image from a registry instead"));
-    let below = match below {
-        Ok(below) => below,
-        Err(error) => return Err(told(&error)),
-    };
-    let stacked = if read_only {
-        overlay(&Stack { lowers: &[diff.clone(), reach(&below)], upper: None, read_only: true })
+    let below = modern(&Stack { lowers: &[reach(mask), PathBuf::from("/")], upper: None, read_only: true })?;
+    Ok(if read_only {
+        modern(&Stack { lowers: &[diff.to_owned(), reach(&below)], upper: None, read_only: true })?
     } else {
-        overlay(&Stack { lowers: &[reach(&below)], upper: Some((diff.clone(), work.clone())), read_only: false })
-    };
-    match stacked {
-        // The root is an overlay itself, and the kernel stacks no more than two: without ours in between it may do,
-        // if the store is on another file system.
-        Err(_) if !read_only => {
-            overlay(&Stack { lowers: &[reach(&mask), PathBuf::from("/")], upper: Some((diff, work)), read_only: false }).map_err(|error| told(&error))
+        modern(&Stack { lowers: &[reach(&below)], upper: Some((diff.to_owned(), work.to_owned())), read_only: false })?
+    })
+}
+
+/// The same with both attached in a mount namespace of a thread's own. Where the root is an overlay itself, the kernel
+/// stacks no third one on it: then a single one does, if the store is on another file system.
+fn attached(mask: &OwnedFd, diff: &Path, work: &Path, read_only: bool) -> io::Result<OwnedFd> {
+    let used = [diff.to_owned(), work.to_owned()];
+    legacy::aside(&used, || {
+        std::fs::create_dir("+k")?;
+        rustix::mount::move_mount(mask, "", CWD, "+k", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+        let upper = || (!read_only).then(|| (diff.to_owned(), work.to_owned()));
+        let lowers = |below: &[&str]| {
+            let own = read_only.then(|| diff.to_owned());
+            own.into_iter().chain(below.iter().map(PathBuf::from)).collect::<Vec<_>>()
+        };
+        let two = legacy::here(&Stack { lowers: &["+k".into(), "/".into()], upper: None, read_only: true }, "+b")
+            .and_then(|()| legacy::here(&Stack { lowers: &lowers(&["+b"]), upper: upper(), read_only }, "+m"));
+        if two.is_err() {
+            for name in ["+u", "+w", "+m"] {
+                // Left by the attempt, if it came so far.
+                let _ = std::fs::remove_file(name).or_else(|_| std::fs::remove_dir(name));
+            }
+            legacy::here(&Stack { lowers: &lowers(&["+k", "/"]), upper: upper(), read_only }, "+m")?;
         }
-        Err(_) => overlay(&Stack { lowers: &[diff, reach(&mask), PathBuf::from("/")], upper: None, read_only: true }).map_err(|error| told(&error)),
-        stacked => stacked,
-    }
+        Ok(open_tree(CWD, "+m", OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)?)
+    })
 }
 
 /// A layer in memory that hides what must not be seen.

@@ -2,40 +2,52 @@
 
 use super::overlay::Stack;
 use rustix::fs::CWD;
-use rustix::mount::{MountFlags, MountPropagationFlags, OpenTreeFlags, UnmountFlags, mount as mount_legacy, mount_change, open_tree, unmount};
+use rustix::mount::{MountFlags, MountPropagationFlags, OpenTreeFlags, mount as mount_legacy, mount_change, open_tree};
 use std::fmt::Write;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a page of options holds, with the NUL at its end.
 const PAGE: usize = 4095;
 
-/// Mounts a stack on a thread of its own, whose mount namespace and working folder are its own, and gives a detached
-/// copy; the mount itself goes with the thread.
+/// Mounts a stack and gives a detached copy; the mount itself goes with the thread that made it.
 pub(super) fn mount(stack: &Stack<'_>) -> io::Result<OwnedFd> {
-    std::thread::scope(|scope| {
-        let worker = scope.spawn(|| on_own_thread(stack));
-        worker.join().unwrap_or_else(|_| Err(io::Error::other("the mounting thread broke down")))
+    aside(&stack.paths(), || {
+        here(stack, "+m")?;
+        Ok(open_tree(CWD, "+m", OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)?)
     })
 }
 
-fn on_own_thread(stack: &Stack<'_>) -> io::Result<OwnedFd> {
-    let failed = |what: &str, error: rustix::io::Errno| io::Error::new(io::Error::from(error).kind(), format!("{what}: {}", io::Error::from(error)));
-    crate::sys::clone::unshare((libc::CLONE_NEWNS | libc::CLONE_FS) as u32)?;
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).map_err(|e| failed("mount namespace", e))?;
-    // Links with names of one or two letters in a folder in memory stand for the layers' long paths.
-    mount_legacy("tmpfs", "/tmp", "tmpfs", MountFlags::empty(), Some(c"size=1m,mode=700")).map_err(|e| failed("tmpfs", e))?;
-    rustix::process::chdir("/tmp")?;
-    std::fs::create_dir("m")?;
+/// Folders of this machine that a folder in memory may cover for a moment, in a mount namespace of its own.
+const COVERED: [&str; 7] = ["/mnt", "/srv", "/opt", "/tmp", "/media", "/home", "/boot"];
+
+/// Runs `work` on a thread whose mount namespace is its own and whose working folder is an empty one in memory that
+/// covers none of `paths`.
+pub(super) fn aside(paths: &[PathBuf], work: impl FnOnce() -> io::Result<OwnedFd> + Send) -> io::Result<OwnedFd> {
+    let free = |folder: &&str| Path::new(folder).is_dir() && paths.iter().all(|path| !path.starts_with(folder));
+    let folder = COVERED.into_iter().find(free).ok_or_else(|| io::Error::other("no folder of this machine can be covered for a moment"))?;
+    let run = move || {
+        crate::sys::clone::unshare((libc::CLONE_NEWNS | libc::CLONE_FS) as u32)?;
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+        mount_legacy("tmpfs", folder, "tmpfs", MountFlags::empty(), Some(c"size=1m,mode=700"))?;
+        rustix::process::chdir(folder)?;
+        work()
+    };
+    std::thread::scope(|scope| scope.spawn(run).join().unwrap_or_else(|_| Err(io::Error::other("the mounting thread broke down"))))
+}
+
+/// Mounts a stack at `name` in the working folder. Links with names of one or two letters stand for long paths.
+pub(super) fn here(stack: &Stack<'_>, name: &str) -> io::Result<()> {
     let mut options = String::from("lowerdir=");
     for (number, lower) in stack.lowers.iter().enumerate() {
-        let name = short(number);
-        std::os::unix::fs::symlink(lower, &name)?;
+        let link = short(number);
+        let _ = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(lower, &link)?;
         if number > 0 {
             options.push(':');
         }
-        options.push_str(&name);
+        options.push_str(&link);
     }
     if let Some((upper, work)) = &stack.upper {
         std::os::unix::fs::symlink(upper, "+u")?;
@@ -52,10 +64,8 @@ fn on_own_thread(stack: &Stack<'_>) -> io::Result<OwnedFd> {
     }
     let options = std::ffi::CString::new(options).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let flags = if stack.read_only { MountFlags::RDONLY } else { MountFlags::empty() };
-    mount_legacy("overlay", "m", "overlay", flags, Some(options.as_c_str()))?;
-    let copy = open_tree(CWD, "m", OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)?;
-    unmount("m", UnmountFlags::DETACH)?;
-    Ok(copy)
+    std::fs::create_dir(name)?;
+    Ok(mount_legacy("overlay", name, "overlay", flags, Some(options.as_c_str()))?)
 }
 
 /// 0 → `a`, 25 → `z`, 26 → `aa` …

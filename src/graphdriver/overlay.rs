@@ -50,6 +50,13 @@ pub(super) struct Stack<'a> {
     pub read_only: bool,
 }
 
+impl Stack<'_> {
+    /// Every path in it.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.lowers.iter().cloned().chain(self.upper.iter().flat_map(|(upper, work)| [upper.clone(), work.clone()])).collect()
+    }
+}
+
 /// Mounts a stack, detached.
 pub(super) fn mount(stack: &Stack<'_>) -> io::Result<OwnedFd> {
     match modern(stack) {
@@ -59,7 +66,7 @@ pub(super) fn mount(stack: &Stack<'_>) -> io::Result<OwnedFd> {
     }
 }
 
-fn modern(stack: &Stack<'_>) -> rustix::io::Result<OwnedFd> {
+pub(super) fn modern(stack: &Stack<'_>) -> rustix::io::Result<OwnedFd> {
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "source", "overlay")?;
     for lower in stack.lowers {
@@ -198,7 +205,7 @@ impl GraphDriver for Overlay {
         let folder = self.container(container);
         let (diff, work) = (folder.join("diff"), folder.join("work"));
         if let Base::Host { hidden } = base {
-            return host::mount(hidden, diff, work, read_only);
+            return host::mount(hidden, &diff, &work, read_only);
         }
         let Base::Layers(layers) = base else { return Err(io::Error::other("no base")) };
         let mut lowers = self.lowers(layers);

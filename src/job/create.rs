@@ -134,7 +134,7 @@ fn make(options: &ContainerOptions, mut host: HostConfig, source: Source, contex
         // The name comes last; without it nothing of the container may stay.
         let _ = driver.remove(&id);
         for volume in container.host_config.mounts.iter().filter(|m| m.anonymous).filter_map(|m| m.name.as_deref()) {
-            let _ = engine.remove_volume(volume);
+            let _ = std::fs::remove_dir_all(engine.place().volumes().join(volume));
         }
         return Err(error);
     }
@@ -179,11 +179,19 @@ fn volumes(container: &mut Container, context: &JobContext) -> Result<Vec<String
     let mut held = Vec::new();
     for mount in &mut container.host_config.mounts {
         match mount.kind {
+            // Another container's: it is there already.
+            MountKind::Volume if !mount.source.is_empty() => held.extend(mount.name.clone()),
             MountKind::Volume => {
-                let volume = engine.create_volume(mount.name.as_deref(), &BTreeMap::new())?;
-                mount.source.clone_from(&volume.mountpoint);
-                mount.name = Some(volume.name.clone());
-                held.push(volume.name);
+                let (name, source) = match mount.name.as_deref() {
+                    Some(name) => {
+                        let volume = engine.create_volume(name, &BTreeMap::new())?;
+                        (volume.name, volume.mountpoint)
+                    }
+                    None => engine.anonymous_volume()?,
+                };
+                mount.source = source;
+                mount.name = Some(name.clone());
+                held.push(name);
             }
             MountKind::Bind => bind_source(&mount.source)?,
             MountKind::Tmpfs => {}

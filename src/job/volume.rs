@@ -80,7 +80,7 @@ impl Job for VolumeCreate {
             Some(name) => name,
             None => crate::id::ContainerId::random().map_err(|e| Error::io("no random numbers", &e))?.to_string(),
         };
-        context.blocking(move |context| context.engine.create_volume(Some(&name), &labels)).await
+        context.blocking(move |context| context.engine.create_volume(&name, &labels)).await
     }
 }
 

@@ -73,6 +73,11 @@ fn assemble(rules: &[Rule]) -> Vec<Instruction> {
                 tests.push(op(JUMP_NOT_EQUAL, register, 0, 0, number as i32));
             }
         }
+        if tests.is_empty() {
+            // It fits everything: what came after could never run, and the kernel refuses such programs.
+            program.extend([op(MOVE_IMMEDIATE, 0, 0, 0, i32::from(rule.allow)), op(EXIT, 0, 0, 0, 0)]);
+            return program;
+        }
         let end = tests.len() + 2;
         for (at, test) in tests.iter_mut().enumerate() {
             if matches!(test.code, JUMP_NOT_EQUAL | JUMP_NOT_EQUAL_REGISTER) {
@@ -189,5 +194,7 @@ mod tests {
         assert_eq!(answer(&program, 2, 1, 1, 3), 0, "mknod of 1:3 is beyond the first rule, the second refuses");
         assert_eq!(answer(&program, 2, 1, 8, 0), 1, "mknod of anything else");
         assert_eq!(answer(&program, 1, 2, 8, 0), 0, "read of a disk fits nothing");
+        let all = Rule { allow: true, kind: None, major: None, minor: None, access: 7 };
+        assert_eq!(assemble(&[all, rules[0]]).len(), 8, "nothing stands behind a rule that fits everything");
     }
 }
