@@ -100,3 +100,38 @@ fn files_are_copied_both_ways() {
     store.ok(&["cp", "port1:/tmp/here/deep/er/file", store.path("after").to_str().unwrap()]);
     assert_eq!(fs::read_to_string(store.path("after")).unwrap(), "carried");
 }
+
+#[test]
+fn what_is_saved_loads_here_and_in_skopeo() {
+    let Some(store) = Store::new() else { return };
+    if !store.ok(&["--help"]).contains("  save ") {
+        eprintln!("SKIPPED: this program has no save");
+        return;
+    }
+    let image = store.image("rich:1");
+    let id = store.field(&image, ".Id");
+    store.ok(&["tag", &image, "saved:1"]);
+    let archive = store.path("saved.tar");
+    store.ok(&["save", "-o", archive.to_str().unwrap(), "saved:1"]);
+    let copied = store.path("copied");
+    let read = |kind: &str, tag: &str| {
+        let target = format!("oci:{}:{tag}", copied.display());
+        tool("skopeo", &["copy", "-q", &format!("{kind}:{}", archive.display()), &target]);
+        tool("skopeo", &["inspect", "--config", "--raw", &target])
+    };
+    assert!(read("docker-archive", "docker").contains("rootfs"));
+    let back = store.path("back.tar");
+    let from = format!("oci:{}:box-1", Registry::get().layout.display());
+    tool("skopeo", &["copy", "-q", &from, &format!("docker-archive:{}:back:1", back.display())]);
+    assert!(store.ok(&["load", "-i", back.to_str().unwrap()]).contains("back:1"));
+    assert_eq!(store.ok(&["run", "--rm", "back:1", "echo", "loaded"]), "loaded");
+    let back = store.path("oci.tar");
+    tool("skopeo", &["copy", "-q", &from, &format!("oci-archive:{}:oci:1", back.display())]);
+    store.ok(&["load", "-i", back.to_str().unwrap()]);
+    store.ok(&["rmi", "-f", "saved:1", &image]);
+    store.ok(&["load", "-i", archive.to_str().unwrap()]);
+    assert_eq!(store.field("saved:1", ".Id"), id);
+    assert_eq!(store.ok(&["run", "--rm", "saved:1", "cat", "/opt/kinds/fifo/file"]), "was a fifo");
+    std::fs::write(store.path("junk"), vec![7_u8; 100_000]).unwrap();
+    store.fails(1, &["load", "-i", store.path("junk").to_str().unwrap()]);
+}

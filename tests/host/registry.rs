@@ -7,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
+use std::thread;
 
 /// A registry that runs as long as this process.
 pub struct Registry {
@@ -59,5 +60,8 @@ impl Registry {
 fn keep(folder: &Path, config: &Path) -> ChildStdin {
     let script = r#"docker-registry serve "$1" >"$0/log" 2>&1 & server=$!; read -r _; exec 2>/dev/null; kill $server; wait $server; rm -rf "$0""#;
     let mut child = Command::new("setsid").args(["sh", "-c", script]).arg(folder).arg(config).stdin(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap()
+    let held = child.stdin.take().unwrap();
+    // It ends after this process: nobody here could wait for it but a thread.
+    thread::spawn(move || child.wait());
+    held
 }
