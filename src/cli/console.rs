@@ -47,12 +47,7 @@ pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End>
     if how.tty {
         resize(&mut writer).await?;
     }
-    let (sender, mut input) = mpsc::channel(4);
-    if how.stdin {
-        std::thread::spawn(move || read_stdin(&sender));
-    } else {
-        drop(sender);
-    }
+    let mut input = standard_input(how.stdin);
     let mut signals = Signals::open(how.sig_proxy && !terminal)?;
     let mut feeding = how.stdin;
     let end = loop {
@@ -102,6 +97,15 @@ pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End>
         face.note("read escape sequence")?;
     }
     Ok(end)
+}
+
+/// Standard input as it comes; nothing if it is not wanted.
+fn standard_input(wanted: bool) -> mpsc::Receiver<Input> {
+    let (sender, input) = mpsc::channel(4);
+    if wanted {
+        std::thread::spawn(move || read_stdin(&sender));
+    }
+    input
 }
 
 async fn patient(time: Option<std::time::Duration>) {

@@ -113,6 +113,8 @@ pub struct State {
     pub restart_count: u32,
     /// The user stopped it: the policy leaves it alone.
     pub stopped_by_user: bool,
+    /// Its removal, once begun, takes its anonymous volumes along: also when a crash lets another finish it.
+    pub removes_volumes: bool,
 }
 
 #[cfg(test)]

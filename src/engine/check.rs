@@ -57,6 +57,10 @@ impl Engine {
                 Ok(container) => {
                     let container = self.settled(container)?;
                     let there = made.contains(&container.id) || container.driver != driver.name();
+                    // One that was made since the files were listed is looked for again.
+                    if !there && driver.containers().is_ok_and(|now| now.contains(&container.id)) {
+                        continue;
+                    }
                     if !there && !self.is_going(&container) && self.db().container(&row.id)?.is_some() {
                         faults.push(format!("container {} has a name but no files", container.name));
                     }

@@ -52,6 +52,16 @@ impl Engine {
     /// Files that nothing names. Whole blobs and layers that no image uses are none: a pull that was cut short goes on
     /// with them, and a prune takes them. The caller holds the collection lock alone.
     pub fn unnamed(&self) -> Result<Vec<Unnamed>> {
+        // Files and names are not read at one moment: only what is found twice was not just coming or going.
+        let mut first = self.unnamed_now()?;
+        if !first.is_empty() {
+            let second = self.unnamed_now()?;
+            first.retain(|found| second.contains(found));
+        }
+        Ok(first)
+    }
+
+    fn unnamed_now(&self) -> Result<Vec<Unnamed>> {
         let mut found = Vec::new();
         let listed = |what: &str, error: &io::Error| Error::io(format_args!("cannot list {what}"), error);
         let driver = self.graph()?;

@@ -26,7 +26,7 @@ impl Engine {
                 continue;
             }
             if let Some(_held) = lock::try_exclusive(&self.place().lock(&container.id))? {
-                self.finish_removal(&container, false)?;
+                self.finish_removal(&container, container.host_config.auto_remove)?;
             }
         }
         Ok(())

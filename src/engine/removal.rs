@@ -22,6 +22,7 @@ pub fn remove(db: &GraphDb, driver: &dyn GraphDriver, place: &Place, container: 
             .ok_or_else(|| Error::conflict(format!("container {} is {}", container.name, container.state.status.as_str())))?;
         let mut marked = container.clone();
         marked.state.status = status;
+        marked.state.removes_volumes = with_volumes;
         let row = to_row(&marked)?;
         db.set_state(&row.id, container.state.status.as_str(), &row.status, &row.state)?;
     }
@@ -42,7 +43,7 @@ pub fn remove(db: &GraphDb, driver: &dyn GraphDriver, place: &Place, container: 
     if !errors.is_empty() {
         return Err(Error::new(Kind::Failed, format!("container {} could not be removed whole: {}", container.name, errors.join("; "))));
     }
-    let volumes = db.delete_container(container.id.as_str(), with_volumes)?;
+    let volumes = db.delete_container(container.id.as_str(), with_volumes || container.state.removes_volumes)?;
     let _ = std::fs::remove_dir_all(place.run(&container.id));
     for name in volumes {
         if let Err(error) = std::fs::remove_dir_all(place.volumes().join(&name)) {

@@ -3,7 +3,7 @@
 use super::create;
 use super::options::ContainerOptions;
 use crate::engine::attach::{self, Console};
-use crate::engine::{Error, Hello, Job, JobContext, Result};
+use crate::engine::{Error, Hello, Job, JobContext, Kind, Result};
 use crate::id::ContainerId;
 use clap::Args;
 
@@ -62,7 +62,11 @@ impl Job for Run {
             Err(error) => {
                 // What could not be started and is to be removed at its end is at its end.
                 if remove && let Ok(container) = context.engine.container_by_id(&created.id) {
-                    context.engine.remove(&container, true, true).await?;
+                    // Its monitor may have done so already, or be about to.
+                    match context.engine.remove(&container, true, true).await {
+                        Err(error) if !matches!(error.kind, Kind::NotFound | Kind::Conflict) => return Err(error),
+                        _ => {}
+                    }
                 }
                 Err(error)
             }

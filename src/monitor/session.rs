@@ -119,9 +119,10 @@ impl Session<'_> {
                         let told = self.record.failed(status, &why);
                         say("cannot record the failure", told);
                     }
+                    // Before the engine hears of it: nobody else is to remove it at the same time.
+                    self.auto_remove();
                     ready.say(&Outcome::Failed(status, why));
                     self.farewell(status);
-                    self.auto_remove();
                     return Ok(());
                 }
             };

@@ -121,7 +121,7 @@ fn volumes_live_longer_than_containers() {
     assert_eq!(store.ok(&["run", "--rm", "--volumes-from", "keeps", &image, "cat", "/home/someone/x"]), "mine");
     store.ok(&["run", "-d", "--name", "uses", "-v", "kept:/data", &image, "sleep", "1000"]);
     store.fails(1, &["volume", "rm", "kept"]);
-    store.ok(&["rm", "-f", "uses"]);
+    store.ok(&["rm", "-f", "-v", "uses"]);
     store.ok(&["rm", "-v", "keeps"]);
     assert_eq!(store.ok(&["volume", "ls", "-q"]), "kept");
     store.ok(&["volume", "rm", "kept"]);

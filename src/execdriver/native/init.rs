@@ -25,6 +25,7 @@ pub fn run(process: &Process, command: &Command) -> Result<std::convert::Infalli
         }
         Side::Parent { pid, pidfd } => {
             drop(pidfd);
+            let _ = rustix::thread::set_name(c"kapal-init");
             // What the command's start reports by closing must not be held open here.
             crate::sys::fd::close_from(3).map_err(|error| StartError::Failed(format!("init cannot close descriptors: {error}")))?;
             rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).map_err(step("init cannot close itself to others"))?;

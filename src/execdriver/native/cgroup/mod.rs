@@ -224,7 +224,7 @@ impl Cgroup {
 fn make_folder(path: &Path) -> io::Result<()> {
     for _ in 0..100 {
         match std::fs::create_dir_all(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {}
             other => return other.map_err(|e| named(path, &e)),
         }
     }
