@@ -146,8 +146,8 @@ impl Session<'_> {
             let told = self.record.started(pid);
             say("cannot record the start", told);
         }
-        crate::sys::spawn::trim_memory();
         ready.say(&Outcome::Started(pid));
+        crate::sys::spawn::trim_memory();
         while self.pidfd.is_some() {
             if let Some(status) = self.turn(None) {
                 self.drain();

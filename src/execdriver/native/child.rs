@@ -42,20 +42,25 @@ pub fn leave(status: i32) -> ! {
 fn first(bundle: &Bundle<'_>, sources: &mounts::Sources, cgroup: &cgroup::Cgroup, report: &Child) -> Result<std::convert::Infallible, StartError> {
     let spec = bundle.spec;
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).map_err(step("cannot tie the container to its monitor"))?;
-    report.wait()?;
     let process = spec.process().as_ref().ok_or_else(|| StartError::Failed("the specification names no process".to_owned()))?;
     rustix::process::setsid().map_err(step("cannot begin a session"))?;
     let has = |kind| has_namespace(spec, kind);
-    if has(LinuxNamespaceType::Cgroup) {
-        unshare(UnshareFlags::NEWCGROUP).map_err(step("cannot make a cgroup namespace"))?;
-    }
     if has(LinuxNamespaceType::Uts) {
         names(spec)?;
     }
     if has(LinuxNamespaceType::Network) {
         sys::link::loopback_up().map_err(|error| StartError::Failed(format!("cannot bring the loopback link up: {error}")))?;
     }
-    rootfs::enter(bundle, sources, cgroup)?;
+    // Joining v1 hierarchies takes the kernel as long as all mounts together: both go on at once, and only what needs
+    // the process in its cgroups waits for them.
+    let in_cgroups = || {
+        report.wait()?;
+        if has(LinuxNamespaceType::Cgroup) {
+            unshare(UnshareFlags::NEWCGROUP).map_err(step("cannot make a cgroup namespace"))?;
+        }
+        Ok(())
+    };
+    rootfs::enter(bundle, sources, cgroup, &in_cgroups)?;
     sysctls(spec)?;
     streams(&bundle.stdio, process, report, true)?;
     rootfs::close(spec)?;
