@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch;
+mod conformance;
 mod crash;
 mod extract;
 mod graph;
