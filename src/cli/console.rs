@@ -47,6 +47,7 @@ pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End>
     if how.tty {
         resize(&mut writer).await?;
     }
+    let watch = terminal.then(|| tokio::spawn(end_on_signal()));
     let mut input = standard_input(how.stdin);
     let mut signals = Signals::open(how.sig_proxy && !terminal)?;
     let mut feeding = how.stdin;
@@ -91,12 +92,20 @@ pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End>
         }
     };
     drop(raw);
+    watch.inspect(tokio::task::JoinHandle::abort);
     if end == End::Detached {
         // The cursor stands where the container left it.
         face.note("")?;
         face.note("read escape sequence")?;
     }
     Ok(end)
+}
+
+/// Ends the program on a signal that means so, with the terminal as it was.
+async fn end_on_signal() {
+    if let Ok(number) = terminal::restore_on_signals().await {
+        std::process::exit(128 + number);
+    }
 }
 
 /// Standard input as it comes; nothing if it is not wanted.

@@ -6,7 +6,6 @@ pub mod console;
 pub mod demo;
 pub mod detach;
 pub mod face;
-pub mod filter;
 pub mod inspect;
 pub mod perform;
 pub mod processes;

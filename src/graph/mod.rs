@@ -1,7 +1,7 @@
 //! Images as bytes: references, configuration documents, layers' tar streams in and out, the content store, archives.
 //!
 //! # What is where
-//! - [`reference`]: the names people give images, read and written by Docker's rules.
+//! - [`mod@reference`]: the names people give images, read and written by Docker's rules.
 //! - [`image`] and [`manifest`]: the two documents that make an image, kept byte for byte.
 //! - [`tar`]: the format itself, a streaming reader and writer without any file system.
 //! - [`diff`]: a layer's tar stream to a folder in diff form and back; everything hostile ends here.

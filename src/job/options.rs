@@ -82,7 +82,7 @@ pub struct ContainerOptions {
     /// Mount a folder, a file or a volume
     #[arg(short, long, value_name = "[SOURCE:]DEST[:OPTIONS]")]
     pub volume: Vec<String>,
-    /// Mount, spelled out: type=bind|volume|tmpfs,source=…,target=…[,readonly]
+    /// Mount, spelled out: type=bind|volume|tmpfs,source=…,target=… and readonly
     #[arg(long, value_name = "SPEC")]
     pub mount: Vec<String>,
     /// Mount memory
@@ -187,7 +187,7 @@ pub struct ContainerOptions {
     /// Host name namespace: host shares this machine's
     #[arg(long, value_name = "host")]
     pub uts: Option<String>,
-    /// Restart policy: no, on-failure[:n], always, unless-stopped
+    /// Restart policy: no, on-failure or on-failure:n, always, unless-stopped
     #[arg(long, value_name = "POLICY")]
     pub restart: Option<String>,
     /// Remove it when it has ended

@@ -13,7 +13,7 @@ use serde::Serialize;
 /// Download an image from a registry
 #[derive(Args, Clone, Debug)]
 pub struct Pull {
-    /// Image, as NAME[:TAG] or NAME@DIGEST
+    /// Image, as NAME:TAG or NAME@DIGEST
     #[arg(value_name = "NAME[:TAG|@DIGEST]")]
     pub reference: String,
     /// Platform of a multi-platform image (linux/arm64)

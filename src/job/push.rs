@@ -18,7 +18,7 @@ pub struct Push {
     /// Say nothing
     #[arg(short, long)]
     pub quiet: bool,
-    /// Image, as NAME[:TAG]
+    /// Image, as NAME:TAG
     #[arg(value_name = "NAME[:TAG]")]
     pub reference: String,
 }

@@ -8,7 +8,7 @@ use clap::Args;
 pub struct Tag {
     /// Image
     pub source: String,
-    /// New name, as NAME[:TAG]
+    /// New name, as NAME:TAG
     pub target: String,
 }
 

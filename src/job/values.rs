@@ -1,6 +1,6 @@
 //! Values as users write them: sizes, processors, signals, `name=value` pairs, each refused with a sentence that names it.
 
-use crate::engine::{Error, Result};
+use crate::engine::{ALL_CAPABILITIES, Error, Result};
 
 /// Bytes from `512`, `64m`, `1.5g` (binary: k, m, g, t; a trailing `b` or `ib` is allowed).
 pub fn bytes(option: &str, text: &str) -> Result<u64> {
@@ -80,53 +80,9 @@ pub fn pair<'a>(option: &str, text: &'a str) -> Result<(&'a str, &'a str)> {
 
 /// A capability's name without `CAP_`, in upper case.
 pub fn capability(text: &str) -> Result<String> {
-    const KNOWN: [&str; 42] = [
-        "ALL",
-        "CHOWN",
-        "DAC_OVERRIDE",
-        "DAC_READ_SEARCH",
-        "FOWNER",
-        "FSETID",
-        "KILL",
-        "SETGID",
-        "SETUID",
-        "SETPCAP",
-        "LINUX_IMMUTABLE",
-        "NET_BIND_SERVICE",
-        "NET_BROADCAST",
-        "NET_ADMIN",
-        "NET_RAW",
-        "IPC_LOCK",
-        "IPC_OWNER",
-        "SYS_MODULE",
-        "SYS_RAWIO",
-        "SYS_CHROOT",
-        "SYS_PTRACE",
-        "SYS_PACCT",
-        "SYS_ADMIN",
-        "SYS_BOOT",
-        "SYS_NICE",
-        "SYS_RESOURCE",
-        "SYS_TIME",
-        "SYS_TTY_CONFIG",
-        "MKNOD",
-        "LEASE",
-        "AUDIT_WRITE",
-        "AUDIT_CONTROL",
-        "SETFCAP",
-        "MAC_OVERRIDE",
-        "MAC_ADMIN",
-        "SYSLOG",
-        "WAKE_ALARM",
-        "BLOCK_SUSPEND",
-        "AUDIT_READ",
-        "PERFMON",
-        "BPF",
-        "CHECKPOINT_RESTORE",
-    ];
     let upper = text.to_ascii_uppercase();
     let name = upper.strip_prefix("CAP_").unwrap_or(&upper);
-    if KNOWN.contains(&name) {
+    if name == "ALL" || ALL_CAPABILITIES.contains(&name) {
         Ok(name.to_owned())
     } else {
         Err(Error::invalid(format!("unknown capability {text:?}: expected a name such as NET_ADMIN, or ALL")))

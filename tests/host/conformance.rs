@@ -135,7 +135,7 @@ fn run(driver: &dyn GraphDriver) -> Vec<Vec<String>> {
     let of = |path: &str| told.iter().find(|change| change.path == Path::new(path)).map(|change| change.kind);
     assert_eq!((of("fresh"), of("etc/b"), of("usr/lib/one")), (Some(ChangeKind::Added), Some(ChangeKind::Changed), Some(ChangeKind::Deleted)), "{told:?}");
     all.push(told.iter().map(|change| format!("{:?} {}", change.kind, change.path.display())).collect());
-    assert_eq!(driver.containers().unwrap(), [container.clone()]);
+    assert_eq!(driver.containers().unwrap(), std::slice::from_ref(&container));
     driver.remove(&container).unwrap();
     driver.remove(&container).unwrap();
     assert!(driver.containers().unwrap().is_empty());
