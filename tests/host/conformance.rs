@@ -151,7 +151,7 @@ fn fresh(name: &str) -> Option<(tempfile::TempDir, Box<dyn GraphDriver>)> {
         eprintln!("SKIPPED: the drivers need root");
         return None;
     }
-    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+    let folder = tempfile::tempdir_in(crate::store::ground()).unwrap();
     let (_, open) = DRIVERS.iter().find(|(known, _)| *known == name).unwrap();
     let driver = match open(folder.path()) {
         Ok(driver) => driver,

@@ -24,7 +24,7 @@ fn skipped() -> bool {
 
 /// A temporary folder on a real file system: extended attributes and holes are not everywhere.
 fn place() -> tempfile::TempDir {
-    tempfile::tempdir_in("/var/tmp").unwrap()
+    tempfile::tempdir_in(crate::store::ground()).unwrap()
 }
 
 fn run(command: &mut Command) -> Vec<u8> {

@@ -31,7 +31,7 @@ impl Registry {
     }
 
     fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("registry-host-").tempdir_in("/var/tmp").unwrap().keep();
+        let folder = tempfile::Builder::new().prefix("registry-host-").tempdir_in(crate::store::ground()).unwrap().keep();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let config = folder.join("config.yml");
         let data = folder.join("data");

@@ -14,9 +14,25 @@ pub fn step(what: impl std::fmt::Display) -> impl FnOnce(rustix::io::Errno) -> S
     move |error| StartError::Failed(format!("{what}: {}", io::Error::from(error)))
 }
 
+/// Where the child belongs among the cgroups.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    pub cgroup: &'a cgroup::Cgroup,
+    /// It was born in the v2 one.
+    pub cloned: bool,
+}
+
+impl Place<'_> {
+    /// Puts this process there, then waits for the parent: once it has spoken, it is alive and its death will be noticed.
+    fn take(self, report: &Child) -> Result<(), StartError> {
+        self.cgroup.join(self.cloned).map_err(step("cannot enter the container's cgroups"))?;
+        report.wait()
+    }
+}
+
 /// The container's first process. Never returns: it becomes the command, or tells why not and ends.
-pub fn begin(bundle: &Bundle<'_>, sources: &mounts::Sources, cgroup: &cgroup::Cgroup, report: &Child) -> ! {
-    let error = match first(bundle, sources, cgroup, report) {
+pub fn begin(bundle: &Bundle<'_>, sources: &mounts::Sources, place: Place<'_>, report: &Child) -> ! {
+    let error = match first(bundle, sources, place, report) {
         Ok(never) => match never {},
         Err(error) => error,
     };
@@ -25,8 +41,8 @@ pub fn begin(bundle: &Bundle<'_>, sources: &mounts::Sources, cgroup: &cgroup::Cg
 }
 
 /// A process beside the first one. Never returns either.
-pub fn beside(beside: &Beside<'_>, init: BorrowedFd<'_>, report: &Child) -> ! {
-    let error = match join(beside, init, report) {
+pub fn beside(beside: &Beside<'_>, init: BorrowedFd<'_>, place: Place<'_>, report: &Child) -> ! {
+    let error = match join(beside, init, place, report) {
         Ok(never) => match never {},
         Err(error) => error,
     };
@@ -39,28 +55,23 @@ pub fn leave(status: i32) -> ! {
     sys::fd::exit(status)
 }
 
-fn first(bundle: &Bundle<'_>, sources: &mounts::Sources, cgroup: &cgroup::Cgroup, report: &Child) -> Result<std::convert::Infallible, StartError> {
+fn first(bundle: &Bundle<'_>, sources: &mounts::Sources, place: Place<'_>, report: &Child) -> Result<std::convert::Infallible, StartError> {
     let spec = bundle.spec;
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).map_err(step("cannot tie the container to its monitor"))?;
+    place.take(report)?;
     let process = spec.process().as_ref().ok_or_else(|| StartError::Failed("the specification names no process".to_owned()))?;
     rustix::process::setsid().map_err(step("cannot begin a session"))?;
     let has = |kind| has_namespace(spec, kind);
+    if has(LinuxNamespaceType::Cgroup) {
+        unshare(UnshareFlags::NEWCGROUP).map_err(step("cannot make a cgroup namespace"))?;
+    }
     if has(LinuxNamespaceType::Uts) {
         names(spec)?;
     }
     if has(LinuxNamespaceType::Network) {
         sys::link::loopback_up().map_err(|error| StartError::Failed(format!("cannot bring the loopback link up: {error}")))?;
     }
-    // Joining v1 hierarchies takes the kernel as long as all mounts together: both go on at once, and only what needs
-    // the process in its cgroups waits for them.
-    let in_cgroups = || {
-        report.wait()?;
-        if has(LinuxNamespaceType::Cgroup) {
-            unshare(UnshareFlags::NEWCGROUP).map_err(step("cannot make a cgroup namespace"))?;
-        }
-        Ok(())
-    };
-    rootfs::enter(bundle, sources, cgroup, &in_cgroups)?;
+    rootfs::enter(bundle, sources, place.cgroup)?;
     sysctls(spec)?;
     streams(&bundle.stdio, process, report, true)?;
     rootfs::close(spec)?;
@@ -157,8 +168,8 @@ pub fn reset_signals() -> Result<(), StartError> {
     sys::clone::default_signals().map_err(|error| StartError::Failed(format!("cannot reset signals: {error}")))
 }
 
-fn join(beside: &Beside<'_>, init: BorrowedFd<'_>, report: &Child) -> Result<std::convert::Infallible, StartError> {
-    report.wait()?;
+fn join(beside: &Beside<'_>, init: BorrowedFd<'_>, place: Place<'_>, report: &Child) -> Result<std::convert::Infallible, StartError> {
+    place.take(report)?;
     let root = format!("/proc/{}/root", beside.init_pid);
     let root = rustix::fs::open(&root, rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())
         .map_err(step("cannot find the container's root"))?;

@@ -3,8 +3,8 @@
 //! ```text
 //!  monitor (one thread)                      child
 //!  make cgroups, open bind sources
-//!  clone3(namespaces, v2 cgroup) ──────────► wait for "go"
-//!  join v1 cgroups, write "go" ────────────► mounts, pivot_root, terminal, limits, user, capabilities
+//!  clone3(namespaces, v2 cgroup) ──────────► join v1 cgroups
+//!  write "go" ─────────────────────────────► mounts, pivot_root, terminal, limits, user, capabilities
 //!  read the report ◄── error sentence ────── execve; its success closes the report without a word
 //! ```
 //!
@@ -70,8 +70,8 @@ impl ExecDriver for Native {
     }
 
     fn exec(&self, beside: Beside<'_>) -> Result<Started, StartError> {
-        let cgroup = self.cgroups.existing(beside.id);
-        exec(&beside, &cgroup)
+        let cgroup = self.cgroups.existing(beside.id)?;
+        exec(&beside, &cgroup, || self.cgroups.holds(beside.id, beside.init_pid))
     }
 
     fn freeze(&self, id: &ContainerId, frozen: bool) -> io::Result<()> {
@@ -116,10 +116,10 @@ fn start(bundle: &Bundle<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartE
     let sources = mounts::open_sources(bundle.spec)?;
     let channel = report::Channel::open()?;
     let flags = flags(bundle.spec);
-    let (side, joined) = clone_into(flags, cgroup)?;
+    let (side, cloned) = clone_into(flags, cgroup)?;
     match side {
-        Side::Child => child::begin(bundle, &sources, cgroup, &channel.child()),
-        Side::Parent { pid, pidfd } => parent(pid, pidfd, channel, matches!(bundle.stdio, Stdio::Terminal), || cgroup.join(pid, joined)),
+        Side::Child => child::begin(bundle, &sources, child::Place { cgroup, cloned }, &channel.child()),
+        Side::Parent { pid, pidfd } => parent(pid, pidfd, channel, matches!(bundle.stdio, Stdio::Terminal)),
     }
 }
 
@@ -137,10 +137,9 @@ fn clone_into(flags: u64, cgroup: &cgroup::Cgroup) -> Result<(Side, bool), Start
 }
 
 /// Lets the child go on and hears how it went.
-fn parent(pid: i32, pidfd: OwnedFd, channel: report::Channel, terminal: bool, join: impl FnOnce() -> io::Result<()>) -> Result<Started, StartError> {
+fn parent(pid: i32, pidfd: OwnedFd, channel: report::Channel, terminal: bool) -> Result<Started, StartError> {
     let mut parent = channel.parent();
-    let outcome = join().map_err(StartError::from).and_then(|()| parent.go().map_err(StartError::from)).and_then(|()| parent.hear(terminal));
-    match outcome {
+    match parent.go().map_err(StartError::from).and_then(|()| parent.hear(terminal)) {
         Ok(console) => Ok(Started { pid, pidfd, console }),
         Err(error) => {
             end(&pidfd);
@@ -156,11 +155,15 @@ fn end(pidfd: &OwnedFd) {
     let _ = rustix::process::waitid(rustix::process::WaitId::PidFd(pidfd.as_fd()), rustix::process::WaitIdOptions::EXITED);
 }
 
-fn exec(beside: &Beside<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartError> {
+fn exec(beside: &Beside<'_>, cgroup: &cgroup::Cgroup, is_its_own: impl FnOnce() -> bool) -> Result<Started, StartError> {
     use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
     let gone = || StartError::Failed("the container is not running".to_owned());
     let init = rustix::process::Pid::from_raw(beside.init_pid).ok_or_else(gone)?;
     let init = rustix::process::pidfd_open(init, rustix::process::PidfdFlags::empty()).map_err(|_| gone())?;
+    // The process id may be another's by now; from here on the descriptor holds whom we looked at.
+    if !is_its_own() {
+        return Err(gone());
+    }
     let channel = report::Channel::open()?;
     // Until the new process is in the container's hands nobody in there may look into it.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).map_err(io::Error::from)?;
@@ -168,8 +171,7 @@ fn exec(beside: &Beside<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartEr
     let own = rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty()).map_err(io::Error::from)?;
     move_into_thread_name_spaces(init.as_fd(), ThreadNameSpaceType::PROCESS_ID)
         .map_err(|error| StartError::Failed(format!("cannot enter the container's process namespace: {error}")))?;
-    let cloned = clone_into(0, cgroup);
-    let (side, joined) = match cloned {
+    let (side, cloned) = match clone_into(0, cgroup) {
         Ok(cloned) => cloned,
         Err(error) => {
             let _ = move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID);
@@ -177,10 +179,10 @@ fn exec(beside: &Beside<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartEr
         }
     };
     match side {
-        Side::Child => child::beside(beside, init.as_fd(), &channel.child()),
+        Side::Child => child::beside(beside, init.as_fd(), child::Place { cgroup, cloned }, &channel.child()),
         Side::Parent { pid, pidfd } => {
             move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID).map_err(io::Error::from)?;
-            parent(pid, pidfd, channel, matches!(beside.stdio, Stdio::Terminal), || cgroup.join(pid, joined))
+            parent(pid, pidfd, channel, matches!(beside.stdio, Stdio::Terminal))
         }
     }
 }

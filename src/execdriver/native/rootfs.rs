@@ -11,9 +11,8 @@ use rustix::mount::{MountPropagationFlags, OpenTreeFlags, UnmountFlags, mount_ch
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-/// Makes the bundle's root the process's root and mounts what the specification says, its cgroups last but what hides:
-/// `in_cgroups` returns once the process is in them.
-pub fn enter(bundle: &Bundle<'_>, sources: &Sources, cgroup: &Cgroup, in_cgroups: &dyn Fn() -> Result<(), StartError>) -> Result<(), StartError> {
+/// Makes the bundle's root the process's root and mounts what the specification says.
+pub fn enter(bundle: &Bundle<'_>, sources: &Sources, cgroup: &Cgroup) -> Result<(), StartError> {
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).map_err(step("cannot make the mount namespace private"))?;
     // Onto the old root, then in front of it: nothing of this machine needs a folder for it.
     let old = open("/")?;
@@ -24,17 +23,15 @@ pub fn enter(bundle: &Bundle<'_>, sources: &Sources, cgroup: &Cgroup, in_cgroups
     rustix::process::chdir("/").map_err(step("cannot enter the container's root"))?;
     let root = open("/")?;
     let root = root.as_fd();
-    let all = || bundle.spec.mounts().iter().flatten().zip(sources);
-    let is_cgroup = |mount: &Mount| mount.typ().as_deref() == Some("cgroup");
-    for (mount, source) in all().filter(|(mount, _)| !is_cgroup(mount)) {
-        one(root, mount, source.as_ref(), bundle.spec)?;
+    for (mount, source) in bundle.spec.mounts().iter().flatten().zip(sources) {
+        if mount.typ().as_deref() == Some("cgroup") {
+            cgroups(root, mount, cgroup)?;
+        } else {
+            one(root, mount, source.as_ref(), bundle.spec)?;
+        }
         if mount.destination() == Path::new("/dev") {
             devices(root, bundle.spec)?;
         }
-    }
-    in_cgroups()?;
-    for (mount, _) in all().filter(|(mount, _)| is_cgroup(mount)) {
-        cgroups(root, mount, cgroup)?;
     }
     hide(root, bundle.spec)
 }

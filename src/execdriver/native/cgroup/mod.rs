@@ -1,8 +1,10 @@
 //! Cgroups as this machine has them: v1 hierarchies, the v2 tree, or both beside each other.
 //!
 //! A container's cgroup is `<parent>/<id>` in each. Of the v1 hierarchies only those are used that count or limit
-//! something: joining one costs a walk through the scheduler's locks. The v2 tree is joined by `clone3` itself, at no
-//! cost, and is what `cgroup.kill` works on, also on a machine whose controllers are all on v1.
+//! something, cpuset only where it is asked for: each costs time at the start and at the end. The child joins them
+//! itself, by a `0` in `tasks`: moving a process from outside, or whole through `cgroup.procs`, takes a lock over every
+//! thread of the machine, for milliseconds. The v2 tree is joined by `clone3` itself, at no cost; also on a machine whose
+//! controllers are all on v1 it is what freezes and kills.
 
 mod limits;
 mod teardown;
@@ -41,15 +43,19 @@ pub struct Cgroups {
 pub struct Cgroup {
     unified: Option<OwnedFd>,
     unified_path: Option<PathBuf>,
-    v1: Vec<PathBuf>,
-    hierarchies: Vec<Hierarchy>,
+    v1: Vec<(Hierarchy, PathBuf)>,
+    /// The `tasks` file in each of `v1`, open for the child, which no longer sees this machine's files then.
+    tasks: Vec<OwnedFd>,
 }
 
 impl Cgroups {
     /// Looks at the mount table.
     pub fn detect(parent: &str) -> io::Result<Self> {
         let table = std::fs::read_to_string("/proc/self/mountinfo")?;
-        let (v1, v2) = parse(&table);
+        let (mut v1, v2) = parse(&table);
+        if v2.is_some() {
+            v1.retain(|hierarchy| hierarchy.controllers != ["freezer"]);
+        }
         let v2_controllers = match &v2 {
             Some(mount) => std::fs::read_to_string(mount.join("cgroup.controllers"))?.split_whitespace().map(str::to_owned).collect(),
             None => Vec::new(),
@@ -87,7 +93,7 @@ impl Cgroups {
 
     /// Makes the container's cgroup with its limits.
     pub fn create(&self, id: &ContainerId, resources: Option<&LinuxResources>) -> io::Result<Cgroup> {
-        let made = self.make(id);
+        let made = self.make(id, resources);
         let result = made.and_then(|cgroup| self.limit(&cgroup, resources).map(|()| cgroup));
         if result.is_err() {
             // The first error tells what is wrong here; those of the way back would hide it.
@@ -96,29 +102,27 @@ impl Cgroups {
         result
     }
 
-    fn make(&self, id: &ContainerId) -> io::Result<Cgroup> {
+    fn make(&self, id: &ContainerId, resources: Option<&LinuxResources>) -> io::Result<Cgroup> {
         let inner = self.parent.join(id.as_str());
-        let mut v1 = Vec::new();
+        let cpu = resources.and_then(|resources| resources.cpu().as_ref());
+        let chooses_processors = cpu.is_some_and(|cpu| cpu.cpus().is_some() || cpu.mems().is_some());
         for hierarchy in &self.v1 {
             let path = hierarchy.mount.join(&inner);
+            if hierarchy.controllers == ["cpuset"] && !chooses_processors {
+                continue;
+            }
             make_folder(&path)?;
             if hierarchy.controllers.iter().any(|c| c == "cpuset") {
                 limits::inherit_cpuset(&hierarchy.mount, &self.parent, &path)?;
             }
-            v1.push(path);
         }
-        let mut unified = None;
-        let mut unified_path = None;
         if let Some(mount) = &self.v2 {
-            let path = mount.join(&inner);
-            make_folder(&path)?;
+            make_folder(&mount.join(&inner))?;
             if self.v1.is_empty() {
                 limits::delegate(mount, &self.parent, &self.v2_controllers);
             }
-            unified = Some(rustix::fs::open(&path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?);
-            unified_path = Some(path);
         }
-        Ok(Cgroup { unified, unified_path, v1, hierarchies: self.v1.clone() })
+        self.existing(id)
     }
 
     fn limit(&self, cgroup: &Cgroup, resources: Option<&LinuxResources>) -> io::Result<()> {
@@ -128,13 +132,38 @@ impl Cgroups {
         }
     }
 
-    /// The cgroup of a container that runs.
-    pub fn existing(&self, id: &ContainerId) -> Cgroup {
+    /// The cgroup of a container that runs, opened to be joined.
+    pub fn existing(&self, id: &ContainerId) -> io::Result<Cgroup> {
         let inner = self.parent.join(id.as_str());
-        let unified_path = self.v2.as_ref().map(|mount| mount.join(&inner)).filter(|path| path.is_dir());
-        let unified = unified_path.as_ref().and_then(|path| rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok());
-        let v1 = self.v1.iter().map(|h| h.mount.join(&inner)).filter(|path| path.is_dir()).collect();
-        Cgroup { unified, unified_path, v1, hierarchies: self.v1.clone() }
+        let open = |path: &Path, flags| match rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(fd) => Ok(Some(fd)),
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Err(error) => Err(named(path, &error.into())),
+        };
+        let mut cgroup = Cgroup { unified: None, unified_path: None, v1: Vec::new(), tasks: Vec::new() };
+        for hierarchy in &self.v1 {
+            let path = hierarchy.mount.join(&inner);
+            if let Some(tasks) = open(&path.join("tasks"), OFlags::WRONLY)? {
+                cgroup.tasks.push(tasks);
+                cgroup.v1.push((hierarchy.clone(), path));
+            }
+        }
+        if let Some(mount) = &self.v2 {
+            let path = mount.join(&inner);
+            cgroup.unified = open(&path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+            cgroup.unified_path = cgroup.unified.is_some().then_some(path);
+        }
+        Ok(cgroup)
+    }
+
+    /// Whether a process is in the container's cgroup, or in one that the container made below it.
+    pub fn holds(&self, id: &ContainerId, pid: i32) -> bool {
+        let inner = format!("/{}", self.parent.join(id.as_str()).display());
+        // Source of the format: cgroups(7), `hierarchy:controllers:path`.
+        let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| line.splitn(3, ':').nth(2))
+            .any(|path| path.split_once(&inner).is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with('/')))
     }
 
     fn v1_path(&self, controller: &str, id: &ContainerId) -> Option<PathBuf> {
@@ -194,29 +223,29 @@ impl Cgroup {
     }
 
     /// The v1 hierarchies it is in, to mount into the container.
-    pub fn hierarchies(&self) -> &[Hierarchy] {
-        &self.hierarchies
+    pub fn hierarchies(&self) -> impl Iterator<Item = &Hierarchy> {
+        self.v1.iter().map(|(hierarchy, _)| hierarchy)
     }
 
     /// Whether the v2 tree alone is in use.
     pub fn is_v2(&self) -> bool {
-        self.hierarchies.is_empty()
+        self.v1.is_empty()
     }
 
-    /// Puts a process in; `cloned` says that it was born in the v2 cgroup.
-    pub fn join(&self, pid: i32, cloned: bool) -> io::Result<()> {
-        let unified = self.unified_path.iter().filter(|_| !cloned);
-        for path in unified.chain(&self.v1) {
-            let procs = path.join("cgroup.procs");
-            std::fs::write(&procs, pid.to_string())
-                .map_err(|e| io::Error::new(e.kind(), format!("cannot put the container's process into {}: {e}", procs.display())))?;
+    /// Puts the calling process in, which has one thread; `cloned` says that it was born in the v2 cgroup.
+    pub fn join(&self, cloned: bool) -> rustix::io::Result<()> {
+        if let Some(folder) = self.unified.as_ref().filter(|_| !cloned) {
+            let procs = rustix::fs::openat(folder, "cgroup.procs", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+            rustix::io::write(procs, b"0")?;
+        }
+        for tasks in &self.tasks {
+            rustix::io::write(tasks, b"0")?;
         }
         Ok(())
     }
 
     fn v1_of(&self, controller: &str) -> Option<&Path> {
-        let at = self.hierarchies.iter().position(|h| h.controllers.iter().any(|c| c == controller))?;
-        self.v1.get(at).map(PathBuf::as_path)
+        self.v1.iter().find(|(hierarchy, _)| hierarchy.controllers.iter().any(|c| c == controller)).map(|(_, path)| path.as_path())
     }
 }
 
