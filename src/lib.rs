@@ -15,3 +15,4 @@ pub mod monitor;
 pub mod registry;
 #[allow(unsafe_code)]
 pub mod sys;
+pub mod text;

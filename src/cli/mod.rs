@@ -12,19 +12,16 @@ pub mod processes;
 pub mod progress;
 pub mod rows;
 pub mod script;
-pub mod size;
 pub mod table;
 pub mod template;
 pub mod terminal;
-pub mod text;
 pub mod transfer;
 pub mod verb;
-pub mod when;
-pub mod width;
 
 pub use crate::engine::record::open as record;
 
 use crate::engine::{Engine, Error, Kind};
+use crate::text::{self, size, when, width};
 use face::Face;
 use std::io::Write;
 use std::process::ExitCode;

@@ -13,6 +13,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("graphdb", &[]),
     ("api", &[]),
     ("container", &["id"]),
+    ("text", &["container"]),
     ("registry", &["id"]),
     ("graph", &["id", "container", "graphdb"]),
     ("graphdriver", &["id", "sys", "container"]),
@@ -23,8 +24,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("job", &["engine", "container", "graph", "registry", "id"]),
     ("server", &["api", "job", "engine", "container", "id"]),
     ("client", &["api"]),
-    ("tui", &["job", "engine", "container", "id"]),
-    ("cli", &["api", "client", "container", "engine", "graph", "graphdb", "id", "job", "monitor", "server", "tui"]),
+    ("tui", &["job", "engine", "container", "id", "text"]),
+    ("cli", &["api", "client", "container", "engine", "graph", "graphdb", "id", "job", "monitor", "server", "text", "tui"]),
 ];
 
 /// What main.rs may name: the re-execution checks, then the command line.

@@ -3,7 +3,10 @@
 //! What is dangerous is shown, not dropped: escape sequences could rewrite the screen or the window's title, and
 //! direction marks could make a name read as another.
 
-use super::width;
+pub mod size;
+pub mod when;
+pub mod width;
+
 use std::borrow::Cow;
 use std::fmt::Write;
 
@@ -80,14 +83,9 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let room = columns.saturating_sub(1);
-    let mut used = 0;
-    let end = text
-        .char_indices()
-        .find(|&(_, c)| {
-            used += width::of_char(c);
-            used > room
-        })
-        .map_or(text.len(), |(at, _)| at);
+    // A mark may widen what stands before it, so that it is beginnings that are measured, not characters.
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let end = ends.take_while(|&end| width::of(&text[..end]) <= room).last().unwrap_or(0);
     Cow::Owned(if columns == 0 { String::new() } else { format!("{}…", &text[..end]) })
 }
 
