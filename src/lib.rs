@@ -16,3 +16,4 @@ pub mod registry;
 #[allow(unsafe_code)]
 pub mod sys;
 pub mod text;
+pub mod tui;
