@@ -29,6 +29,9 @@ struct Line {
     /// With --batch: text, or json for one JSON object an event and a result
     #[arg(long, value_name = "text|json", value_parser = ["text", "json"], default_value = "text")]
     format: String,
+    /// In the terminal interface: note every verb done there in this file, a script that --batch repeats
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["batch", "commands"])]
+    record: Option<PathBuf>,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -68,8 +71,8 @@ pub enum Action {
     Verb(Box<Verb>),
     /// A script.
     Batch(Source),
-    /// Nothing was asked for.
-    Bare,
+    /// The terminal interface, its verbs noted in this file.
+    Screens(Option<PathBuf>),
 }
 
 /// Where a script comes from, and how it is run.
@@ -153,8 +156,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
     let action = match (text, line.verb) {
         (Some(_), Some(_)) => return Err(wrong("a verb and --batch exclude each other")),
         (Some(text), None) => Action::Batch(Source { text, keep_going: line.keep_going, json: line.format == "json" }),
+        (None, Some(_)) if line.record.is_some() => return Err(wrong("--record is for the terminal interface: leave the verb out")),
         (None, Some(verb)) => Action::Verb(Box::new(verb)),
-        (None, None) => Action::Bare,
+        (None, None) => Action::Screens(line.record),
     };
     Ok(Arguments { options: options(line.options), action })
 }
@@ -198,6 +202,11 @@ fn options(global: Global) -> Options {
         insecure: global.insecure_registry,
         docker_config,
     }
+}
+
+/// The command line as a description of itself: its verbs, their options.
+pub fn command() -> clap::Command {
+    Line::command()
 }
 
 /// The help of the whole program.

@@ -5,6 +5,7 @@ use super::face::Face;
 use super::terminal::{self, RawMode};
 use crate::engine::attach::{Console, ConsoleWriter, Output};
 use crate::engine::{Error, Kind, Result};
+use crate::tui::line::Opened;
 use std::io::{self, IsTerminal};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -39,6 +40,11 @@ enum Input {
 
 /// Drives a console until it ends.
 pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End> {
+    let opened = Opened { console, tty: how.tty, stdin: how.stdin, detach_keys: how.detach_keys.clone() };
+    let console = match face.hand_over(opened) {
+        Ok(()) => return Ok(End::Detached),
+        Err(opened) => opened.console,
+    };
     let (mut reader, mut writer) = console.split();
     let terminal = how.tty && how.stdin && io::stdin().is_terminal() && !face.is_batch();
     let keys = how.detach_keys.as_deref().unwrap_or_default();

@@ -5,6 +5,7 @@ use super::template::Template;
 use super::text;
 use super::verb::Shape;
 use crate::engine::{Error, Progress, Result};
+use crate::tui::line::{Opened, Said, Voice};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
 
@@ -15,6 +16,8 @@ enum Sink {
     Standard,
     /// A batch variable.
     Captured(Vec<u8>),
+    /// A window of the screens.
+    Window(Voice),
 }
 
 /// A verb's way to speak.
@@ -40,21 +43,42 @@ impl Face {
         Self { sink: if captured { Sink::Captured(Vec::new()) } else { Sink::Standard }, json, line: Some(line), result: Value::Null }
     }
 
+    /// A window of the screens, which the verb speaks into.
+    pub fn window(voice: Voice) -> Self {
+        Self { sink: Sink::Window(voice), json: false, line: None, result: Value::Null }
+    }
+
+    /// Whether it wants to know how far a part of the work is, as values.
+    pub fn takes_progress(&self) -> bool {
+        self.json || matches!(self.sink, Sink::Window(_))
+    }
+
+    /// Gives a console to the screens; gives it back where there are none.
+    pub fn hand_over(&self, opened: Opened) -> std::result::Result<(), Box<Opened>> {
+        match &self.sink {
+            Sink::Window(voice) => {
+                voice.say(Said::Console(Box::new(opened)));
+                Ok(())
+            }
+            _ => Err(Box::new(opened)),
+        }
+    }
+
     /// Whether it speaks in JSON lines.
     pub fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Whether it belongs to a batch: then nothing asks, and nothing takes over the terminal.
+    /// Whether it belongs to a batch or to a window: then nothing asks, and nothing takes over the terminal.
     pub fn is_batch(&self) -> bool {
-        self.line.is_some()
+        self.line.is_some() || matches!(self.sink, Sink::Window(_))
     }
 
     /// What was captured.
     pub fn captured(self) -> Vec<u8> {
         match self.sink {
             Sink::Captured(bytes) => bytes,
-            Sink::Standard => Vec::new(),
+            Sink::Standard | Sink::Window(_) => Vec::new(),
         }
     }
 
@@ -68,6 +92,10 @@ impl Face {
                     }
                     captured.extend_from_slice(bytes);
                 }
+                Ok(())
+            }
+            Sink::Window(voice) => {
+                voice.say(Said::Text(text::clean_block(&String::from_utf8_lossy(bytes)).into_owned()));
                 Ok(())
             }
             Sink::Standard if self.json => {
@@ -101,14 +129,22 @@ impl Face {
 
     /// A line beside the result: progress, a warning.
     pub fn note(&mut self, line: &str) -> Result<()> {
+        if let Sink::Window(voice) = &self.sink {
+            voice.say(Said::Note(text::clean(line).into_owned()));
+            return Ok(());
+        }
         if self.json {
             return Self::event(&json!({ "event": "note", "line": self.line, "message": line }));
         }
         written(writeln!(io::stderr().lock(), "{}", text::clean(line)))
     }
 
-    /// How far a part of the work is, as a JSON line.
+    /// How far a part of the work is, as a value.
     pub fn progress(&mut self, progress: &Progress) -> Result<()> {
+        if let Sink::Window(voice) = &self.sink {
+            voice.say(Said::Progress(progress.clone()));
+            return Ok(());
+        }
         let mut value = serde_json::to_value(progress).unwrap_or_default();
         if let Value::Object(fields) = &mut value {
             fields.insert("event".to_owned(), json!("progress"));

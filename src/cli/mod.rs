@@ -17,6 +17,7 @@ pub mod template;
 pub mod terminal;
 pub mod transfer;
 pub mod verb;
+pub mod workstation;
 
 pub use crate::engine::record::open as record;
 
@@ -32,7 +33,12 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(refusal) => return refusal.print(),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // The screens must answer while containers shout and layers are unpacked; one verb needs no second thread.
+    let mut builder = match arguments.action {
+        args::Action::Screens(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Error::io("cannot start", &error), 1),
     };
@@ -62,7 +68,13 @@ async fn run(arguments: args::Arguments) -> ExitCode {
             Ok(engine) => ended(script::run(script, &engine).await, 1),
             Err(error) => fail(&error, 1),
         },
-        args::Action::Bare => {
+        args::Action::Screens(record) => {
+            if workstation::has_terminal() {
+                return match Engine::open(options) {
+                    Ok(engine) => ended(workstation::open(engine, record, Vec::new()).await, 1),
+                    Err(error) => fail(&error, 1),
+                };
+            }
             let help = args::help();
             // Nobody reading is no failure.
             let _ = std::io::stdout().write_all(help.as_bytes());

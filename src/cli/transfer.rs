@@ -27,7 +27,7 @@ pub async fn with_progress<J: Job>(job: J, engine: &Engine, face: &mut Face, qui
             }
         };
         let Some(progress) = progress else { break };
-        if face.is_json() {
+        if face.takes_progress() {
             face.progress(&progress)?;
         } else if !quiet {
             if progress.id.is_empty() {

@@ -1,6 +1,27 @@
-//! The terminal's face: themes, keys and settings, and the screens that are made with them.
+//! The interactive face: an engine in the background, everything it knows on screen, everything it does by key.
+//!
+//! ```text
+//!  keys, mouse ─┐                                  ┌─► view ─► terminal
+//!  each second ─┼─► Msg ─► update(&mut Model, Msg) ─┤
+//!  engine news ─┘                                  └─► Effect ─► work (verbs, questions, consoles) ─► News
+//! ```
+//! `update` touches nothing but the model; `work` is the only part that talks to the engine; the loop in `run` is the
+//! only one that waits. What verbs do is not written here: the command line does them, see [`line`].
 
 pub mod config;
+
+pub mod effect;
 pub mod keymap;
+pub mod line;
+pub mod model;
+pub mod msg;
+pub mod run;
+pub mod screen;
 pub mod setting;
+pub mod terminal;
 pub mod theme;
+pub mod update;
+pub mod view;
+pub mod widget;
+pub mod work;
+pub mod world;

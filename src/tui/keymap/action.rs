@@ -151,6 +151,8 @@ actions! {
     Menu "menu" "menu" 6;
     /// Show only what contains a text.
     Filter "filter" "filter" 6;
+    /// Show only the lines that contain a text.
+    Only "only" "only" 4;
     /// Go to the next hit.
     NextHit "next-hit" "next hit" 0;
     /// Go to the previous hit.

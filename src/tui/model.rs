@@ -1,0 +1,83 @@
+//! Everything on screen, as one value: what `update` changes and `view` draws.
+
+use crate::tui::keymap::Context;
+use crate::tui::screen::{Pane, Screen, containers, images, jobs, networks, volumes};
+use crate::tui::world::World;
+use ratatui::layout::Rect;
+
+/// A sentence at the bottom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Harmless text.
+    pub text: String,
+    /// An error stays until it is dismissed; good news goes by itself.
+    pub is_error: bool,
+    /// When it was said.
+    pub at: jiff::Timestamp,
+}
+
+/// All of it.
+#[derive(Debug)]
+pub struct Model {
+    /// What all screens look at.
+    pub world: World,
+    /// The panes, in the order of [`Pane::ALL`].
+    pub panes: [Box<dyn Screen>; Pane::ALL.len()],
+    /// The pane in front.
+    pub pane: Pane,
+    /// The pane that was in front before.
+    pub before: Pane,
+    /// What is laid over it, the topmost last.
+    pub layers: Vec<Box<dyn Screen>>,
+    /// The sentence at the bottom.
+    pub notice: Option<Notice>,
+    /// The pane has the whole terminal.
+    pub full: bool,
+    /// Where the tabs of the panes are, for the mouse.
+    pub tabs: Vec<(Pane, Rect)>,
+    /// Where the pane is.
+    pub body: Rect,
+}
+
+impl Model {
+    /// The first screen.
+    pub fn new(world: World) -> Self {
+        let panes: [Box<dyn Screen>; Pane::ALL.len()] = [
+            Box::new(containers::Containers::new(&world)),
+            Box::new(images::Images::new()),
+            Box::new(networks::Networks::new()),
+            Box::new(volumes::Volumes::new()),
+            Box::new(jobs::Jobs::new()),
+        ];
+        Self {
+            world,
+            panes,
+            pane: Pane::Containers,
+            before: Pane::Containers,
+            layers: Vec::new(),
+            notice: None,
+            full: false,
+            tabs: Vec::new(),
+            body: Rect::default(),
+        }
+    }
+
+    /// A pane.
+    pub fn at(&mut self, pane: Pane) -> &mut Box<dyn Screen> {
+        &mut self.panes[pane as usize]
+    }
+
+    /// The screen that gets keys, and the world.
+    pub fn front(&mut self) -> (&mut Box<dyn Screen>, &World) {
+        let screen = match self.layers.last_mut() {
+            Some(layer) => layer,
+            None => &mut self.panes[self.pane as usize],
+        };
+        (screen, &self.world)
+    }
+
+    /// Where keys are looked up now.
+    pub fn contexts(&self) -> Vec<Context> {
+        self.layers.last().unwrap_or(&self.panes[self.pane as usize]).contexts()
+    }
+}

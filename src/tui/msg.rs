@@ -1,0 +1,78 @@
+//! What reaches the screens: keys, the passing of time, and news from the engine.
+
+use crate::engine::{Change, Snapshot};
+use crate::tui::effect::{ConsoleId, Ticket, WorkId};
+use crate::tui::line::Said;
+use crate::tui::widget::pager::Line;
+use crossterm::event::{KeyEvent, MouseEvent};
+use std::sync::Arc;
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The mouse did something.
+    Mouse(MouseEvent),
+    /// The terminal has this many columns and rows now.
+    Resize(u16, u16),
+    /// A second went by.
+    Tick(jiff::Timestamp),
+    /// From the engine.
+    News(News),
+}
+
+/// From the engine.
+#[derive(Debug)]
+pub enum News {
+    /// The truth at one moment.
+    Snapshot(Arc<Snapshot>),
+    /// The snapshot could not be taken.
+    Blind(String),
+    /// What containers take, sampled now.
+    Figures(Vec<super::world::Figure>),
+    /// An answer.
+    Answer(Ticket, Answer),
+    /// A work began; the words it is.
+    Began(WorkId, Vec<String>),
+    /// A work says something.
+    Said(WorkId, Said),
+    /// A work ended with a status or a sentence.
+    Ended(WorkId, Result<i32, String>),
+    /// A console was opened.
+    Opened(ConsoleId, Console),
+    /// A console brings something.
+    Console(ConsoleId, crate::engine::attach::Output),
+    /// Something beside all this went wrong, or well.
+    Notice(Result<String, String>),
+}
+
+/// A console that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Console {
+    /// The verb that opened it.
+    pub title: String,
+    /// The container has a terminal there.
+    pub tty: bool,
+    /// Keys go into it.
+    pub stdin: bool,
+    /// Keys that leave it, if the verb named some.
+    pub detach_keys: Option<String>,
+}
+
+/// What is known now.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// More lines.
+    More(Vec<Line>),
+    /// All lines there are.
+    Whole(Vec<Line>),
+    /// A table: headings and rows.
+    Table(Vec<String>, Vec<Vec<String>>),
+    /// Changed paths.
+    Changes(Vec<Change>),
+    /// It cannot be known.
+    Failed(String),
+}

@@ -1,0 +1,221 @@
+//! The loop: the only place that waits. Messages in, one drawing for all that came together, effects out.
+
+use crate::engine::{Engine, Error, Result};
+use crate::tui::config::Config;
+use crate::tui::effect::Effect;
+use crate::tui::line::CommandLine;
+use crate::tui::model::Model;
+use crate::tui::msg::Msg;
+use crate::tui::terminal::{self, Taken};
+use crate::tui::theme::Depth;
+use crate::tui::update::update;
+use crate::tui::view::view;
+use crate::tui::work::{WAITING, Works};
+use crate::tui::world::World;
+use crossterm::event::{Event, EventStream};
+use futures_util::StreamExt;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+/// The least time between two drawings that no key asked for: thirty a second.
+const FRAME: Duration = Duration::from_millis(33);
+/// Messages taken before the next drawing.
+const BATCH: usize = 64;
+
+/// How a session begins.
+#[derive(Debug)]
+pub struct Options {
+    /// What the user set.
+    pub config: Config,
+    /// How many colours the terminal has.
+    pub depth: Depth,
+    /// The command line.
+    pub line: Arc<dyn CommandLine>,
+    /// Where verbs done are noted.
+    pub record: Option<PathBuf>,
+    /// Verbs done at the beginning.
+    pub first: Vec<Vec<String>>,
+}
+
+/// Why the loop ends.
+enum End {
+    Quit,
+    Signal(i32),
+}
+
+/// The signals that concern the terminal.
+struct Signals {
+    ending: Vec<(i32, Signal)>,
+    continued: Signal,
+}
+
+impl Signals {
+    fn open() -> io::Result<Self> {
+        let kinds = [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit(), SignalKind::terminate()];
+        let ending = kinds.into_iter().map(|kind| Ok((kind.as_raw_value(), signal(kind)?))).collect::<io::Result<_>>()?;
+        Ok(Self { ending, continued: signal(SignalKind::from_raw(nix::sys::signal::Signal::SIGCONT as i32))? })
+    }
+
+    /// The number of a signal that ends us, or `None` when we were continued.
+    async fn next(&mut self) -> Option<i32> {
+        let ending = self.ending.iter_mut().map(|(number, signal)| {
+            let number = *number;
+            Box::pin(async move {
+                signal.recv().await;
+                number
+            })
+        });
+        tokio::select! {
+            (number, ..) = futures_util::future::select_all(ending) => Some(number),
+            _ = self.continued.recv() => None,
+        }
+    }
+}
+
+/// Takes the terminal over until the user leaves. The result is the exit status.
+///
+/// # Errors
+/// The terminal's, if it cannot be taken or goes away.
+pub async fn run(engine: Engine, options: Options) -> Result<i32> {
+    let failed = |error: io::Error| Error::io("cannot use the terminal", &error);
+    let mut signals = Signals::open().map_err(failed)?;
+    let taken = Taken::take(options.config.mouse).map_err(failed)?;
+    let mut screen = ratatui::Terminal::new(ratatui::backend::CrosstermBackend::new(io::stdout())).map_err(failed)?;
+    screen.clear().map_err(failed)?;
+    let size = screen.size().map_err(failed)?;
+    let world = World::new(options.config, options.depth, Arc::clone(&options.line), (size.width, size.height));
+    let mut model = Model::new(world);
+    let (sender, messages) = mpsc::channel(WAITING);
+    let works = Works::begin(engine, options.line, sender, options.record);
+    let mut session = Session { model, works, screen, taken, messages, drawn: Instant::now(), dirty: true };
+    for words in options.first {
+        session.works.perform(Effect::Perform(words));
+    }
+    model = match session.turn(&mut signals).await.map_err(failed)? {
+        End::Quit => session.model,
+        End::Signal(number) => return Ok(128 + number),
+    };
+    drop(model);
+    Ok(0)
+}
+
+struct Session {
+    model: Model,
+    works: Works,
+    screen: terminal::Screen,
+    taken: Taken,
+    messages: mpsc::Receiver<Msg>,
+    drawn: Instant,
+    dirty: bool,
+}
+
+impl Session {
+    async fn turn(&mut self, signals: &mut Signals) -> io::Result<End> {
+        let mut keys = EventStream::new();
+        let mut ticks = interval(Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            let next_frame = self.drawn + FRAME;
+            tokio::select! {
+                biased;
+                event = keys.next() => {
+                    let Some(event) = event else { return Ok(End::Signal(nix::sys::signal::Signal::SIGHUP as i32)) };
+                    if let Some(end) = self.typed(event?)? {
+                        return Ok(end);
+                    }
+                    // What a key does is seen at once.
+                    self.draw()?;
+                }
+                number = signals.next() => match number {
+                    Some(number) => return Ok(End::Signal(number)),
+                    None => {
+                        self.taken.again()?;
+                        self.screen.clear()?;
+                        self.dirty = true;
+                    }
+                },
+                () = tokio::time::sleep_until(next_frame), if self.dirty => self.draw()?,
+                message = self.messages.recv() => {
+                    let Some(message) = message else { return Ok(End::Quit) };
+                    let mut next = Some(message);
+                    for _ in 0..BATCH {
+                        let Some(message) = next else { break };
+                        if let Some(end) = self.take(message)? {
+                            return Ok(end);
+                        }
+                        next = self.messages.try_recv().ok();
+                    }
+                }
+                _ = ticks.tick() => {
+                    if let Some(end) = self.take(Msg::Tick(jiff::Timestamp::now()))? {
+                        return Ok(end);
+                    }
+                }
+            }
+        }
+    }
+
+    fn typed(&mut self, event: Event) -> io::Result<Option<End>> {
+        let message = match event {
+            Event::Key(key) => Msg::Key(key),
+            Event::Paste(words) => Msg::Paste(words),
+            Event::Mouse(event) => Msg::Mouse(event),
+            Event::Resize(columns, rows) => Msg::Resize(columns, rows),
+            Event::FocusGained | Event::FocusLost => return Ok(None),
+        };
+        self.take(message)
+    }
+
+    fn take(&mut self, message: Msg) -> io::Result<Option<End>> {
+        self.dirty = true;
+        for effect in update(&mut self.model, message) {
+            match effect {
+                Effect::Quit => return Ok(Some(End::Quit)),
+                Effect::Redraw => self.screen.clear()?,
+                Effect::Copy(text) => copy(&text)?,
+                Effect::Remember(line) => {
+                    let history = &mut self.model.world.history;
+                    history.retain(|old| *old != line);
+                    history.push(line);
+                }
+                Effect::Suspend => {
+                    terminal::give_back();
+                    terminal::sleep()?;
+                    self.taken.again()?;
+                    self.screen.clear()?;
+                }
+                other => self.works.perform(other),
+            }
+        }
+        Ok(None)
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        let model = &mut self.model;
+        self.screen.draw(|frame| view(model, frame))?;
+        self.drawn = Instant::now();
+        self.dirty = false;
+        Ok(())
+    }
+}
+
+/// Text into the clipboard of the user's terminal, wherever that runs.
+///
+/// Source: xterm's control sequences, OSC 52.
+fn copy(text: &str) -> io::Result<()> {
+    use base64::Engine as _;
+    /// Longer ones are not taken by most terminals.
+    const LONGEST: usize = 74_000;
+    let mut end = text.len().min(LONGEST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut out = io::stdout().lock();
+    write!(out, "\x1b]52;c;{}\x07", base64::engine::general_purpose::STANDARD.encode(&text[..end]))?;
+    out.flush()
+}

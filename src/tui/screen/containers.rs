@@ -1,0 +1,388 @@
+//! The containers: a live table, and beside it what the selected one writes, runs, changed and is.
+
+use crate::container::{Container, Status};
+use crate::text::{self, size, when};
+use crate::tui::config::Column as Shown;
+use crate::tui::effect::Effect;
+use crate::tui::keymap::{Action, Context};
+use crate::tui::msg::News;
+use crate::tui::screen::confirm::asked;
+use crate::tui::screen::details::{Details, Tab};
+use crate::tui::screen::{Reaction, Screen, listed};
+use crate::tui::widget::frame::frame;
+use crate::tui::widget::table::{Cell, Column, Hit, Row, Table};
+use crate::tui::world::World;
+use crossterm::event::{KeyEvent, MouseEvent};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+
+/// How a column behaves; of those that may go, the first is missed the least.
+fn column(shown: Shown) -> Column {
+    let (least, most, right, sheds) = match shown {
+        Shown::State => (9, 12, false, 0),
+        Shown::Name => (8, 32, false, 0),
+        Shown::Image => (10, 40, false, 2),
+        Shown::Cpu => (6, 7, true, 1),
+        Shown::Memory => (8, 9, true, 1),
+        Shown::Up => (8, 20, false, 3),
+        Shown::Exit => (4, 6, true, 5),
+        Shown::Pids => (4, 6, true, 6),
+        Shown::Command => (10, 60, false, 4),
+        Shown::Ports => (5, 24, false, 7),
+        Shown::Created => (8, 20, false, 7),
+        Shown::Networks => (8, 20, false, 8),
+        Shown::Restarts => (8, 8, true, 8),
+        Shown::Id => (12, 12, false, 9),
+    };
+    Column { title: shown.heading(), least, most, right, sheds }
+}
+
+/// The pane.
+#[derive(Debug)]
+pub struct Containers {
+    table: Table,
+    details: Details,
+    /// Keys go to the details.
+    inside: bool,
+    /// The details have the room of both.
+    zoomed: bool,
+    /// Those that do not run are shown, too.
+    all: bool,
+    areas: [Rect; 2],
+}
+
+impl Containers {
+    /// The pane before the first look.
+    pub fn new(world: &World) -> Self {
+        Self {
+            table: Table::new(world.config.columns.iter().copied().map(column).collect::<Vec<_>>(), None),
+            details: Details::new(world.config.log_lines),
+            inside: false,
+            zoomed: false,
+            all: true,
+            areas: [Rect::default(); 2],
+        }
+    }
+
+    fn refresh(&mut self, world: &World) -> Reaction {
+        let rows = world.snapshot.containers.iter().filter(|c| self.all || c.state.status.is_alive()).map(|c| row(c, world)).collect();
+        self.table.set(rows);
+        self.details.look_at(self.table.selected(), world)
+    }
+
+    /// Names of the chosen containers that `fits`; none is a sentence.
+    fn chosen(&self, world: &World, fits: impl Fn(Status) -> bool) -> Vec<String> {
+        let keys = self.table.chosen();
+        keys.iter().filter_map(|key| world.container(key)).filter(|container| fits(container.state.status)).map(|container| container.name.clone()).collect()
+    }
+
+    fn verb(&mut self, words: &[&str], names: Vec<String>, otherwise: &str) -> Reaction {
+        if names.is_empty() {
+            return Reaction::error(otherwise);
+        }
+        self.table.unmark();
+        Reaction::perform(words.iter().map(ToString::to_string).chain(names))
+    }
+
+    fn remove(&mut self, world: &World) -> Reaction {
+        let names = self.chosen(world, |status| status != Status::Removing);
+        if names.is_empty() {
+            return Reaction::error("nothing is selected that could be removed");
+        }
+        let running = self.chosen(world, Status::is_alive).len();
+        let mut words = vec!["rm".to_owned()];
+        let mut question = format!("Remove {}, with what was written in it?", listed(&names));
+        if running > 0 {
+            words.push("-f".to_owned());
+            question = format!("Remove {}? {running} of them run and will be killed first.", listed(&names));
+            if names.len() == 1 {
+                question = format!("Kill and remove {}, with what was written in it?", names[0]);
+            }
+        }
+        words.extend(names);
+        self.table.unmark();
+        asked(world, "Remove", question, Reaction::perform(words))
+    }
+
+    fn one<'a>(&self, world: &'a World) -> Option<&'a Container> {
+        world.container(self.table.selected()?)
+    }
+
+    fn pause(&mut self, world: &World) -> Reaction {
+        let frozen = self.chosen(world, |status| status == Status::Paused);
+        if frozen.is_empty() {
+            let running = self.chosen(world, |status| status == Status::Running);
+            return self.verb(&["pause"], running, "only what runs can be paused");
+        }
+        self.verb(&["unpause"], frozen, "")
+    }
+
+    /// What is done to containers.
+    fn command(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        Some(match action {
+            Action::Stop => {
+                let names = self.chosen(world, Status::is_alive);
+                self.verb(&["stop"], names, "it does not run: there is nothing to stop")
+            }
+            Action::Start => {
+                let names = self.chosen(world, |status| matches!(status, Status::Created | Status::Exited));
+                self.verb(&["start"], names, "it runs already")
+            }
+            Action::Restart => {
+                let names = self.chosen(world, |status| status != Status::Removing);
+                self.verb(&["restart"], names, "nothing is selected")
+            }
+            Action::Pause => self.pause(world),
+            Action::Kill => {
+                let names = self.chosen(world, Status::is_alive);
+                let question = format!("Kill {} at once, without a chance to finish?", listed(&names));
+                let then = self.verb(&["kill"], names, "it does not run: there is nothing to kill");
+                if then.effects.is_empty() { then } else { asked(world, "Kill", question, then) }
+            }
+            Action::Remove => self.remove(world),
+            Action::Prune => asked(world, "Prune", "Remove all containers that do not run?", Reaction::perform(["container", "prune", "-f"])),
+            Action::Attach => match self.one(world) {
+                Some(container) => Reaction::perform(["attach", container.name.as_str()]),
+                None => Reaction::error("no container is selected"),
+            },
+            Action::Exec | Action::Shell => match self.one(world) {
+                Some(container) if container.state.status == Status::Running => {
+                    let mut words = vec!["exec", "-it"];
+                    if action == Action::Shell {
+                        words.push("--toolbox");
+                    }
+                    words.push(&container.name);
+                    if action == Action::Exec {
+                        words.push("sh");
+                    }
+                    Reaction::perform(words)
+                }
+                Some(container) => Reaction::error(format!("{} does not run: start it first", container.name)),
+                None => Reaction::error("no container is selected"),
+            },
+            Action::Copy => match self.one(world) {
+                Some(container) => Reaction::effect(Effect::Copy(container.id.to_string())).and(Reaction::say(format!("copied {}", container.id.short()))),
+                None => Reaction::none(),
+            },
+            _ => return None,
+        })
+    }
+
+    /// What is shown of the selected one.
+    fn show(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        let tab = match action {
+            Action::Logs => Tab::Logs,
+            Action::Processes => Tab::Processes,
+            Action::Diff => Tab::Changes,
+            Action::Inspect => Tab::Inspect,
+            Action::Open => self.details.tab(),
+            Action::NextTab => self.details.tab().step(1),
+            Action::PreviousTab => self.details.tab().step(Tab::ALL.len() - 1),
+            _ => return None,
+        };
+        if !matches!(action, Action::NextTab | Action::PreviousTab) {
+            self.inside = true;
+        }
+        Some(self.details.turn(tab, self.table.selected(), world))
+    }
+}
+
+fn row(container: &Container, world: &World) -> Row {
+    Row { key: container.id.to_string(), cells: world.config.columns.iter().map(|&shown| cell(shown, container, world)).collect() }
+}
+
+fn cell(shown: Shown, container: &Container, world: &World) -> Cell {
+    let theme = &world.theme;
+    let state = &container.state;
+    let alive = state.status.is_alive();
+    let style = if alive { theme.text() } else { theme.muted() };
+    let figure = world.figure(&container.id);
+    // What does not run takes nothing; what the kernel does not tell is not nothing.
+    let absent = if alive { "" } else { "–" };
+    let number = |words: Option<String>, value: Option<f64>| Cell::number(words.unwrap_or_else(|| absent.to_owned()), value, style);
+    match shown {
+        Shown::State => Cell { text: sign(container), ..Cell::text(state.status.as_str(), state_style(container, world)) },
+        Shown::Name => Cell::text(&container.name, style),
+        Shown::Id => Cell::text(container.id.short(), theme.muted()),
+        Shown::Image => Cell::text(&container.image, style),
+        Shown::Command => Cell::text(&container.command().join(" "), theme.muted()),
+        Shown::Created => Cell::number(when::ago(container.created, world.now), age(Some(container.created), world), theme.muted()),
+        Shown::Up => {
+            let since = if alive { state.started_at } else { state.finished_at };
+            let length = since.map(|since| when::human(when::since(since, world.now)));
+            let words = length.map(|length| if alive { length } else { format!("{length} ago") });
+            Cell::number(words.unwrap_or_default(), age(since, world), style)
+        }
+        Shown::Exit => {
+            let ended = state.finished_at.filter(|_| !alive).map(|_| state.exit_code);
+            let words = ended.map(|code| if state.oom_killed { format!("{code} oom") } else { code.to_string() }).unwrap_or_default();
+            Cell::number(words, ended.map(f64::from), ended.map_or(style, |code| theme.exit(code)))
+        }
+        Shown::Cpu => number(figure.and_then(|f| f.cpu).map(|cpu| format!("{cpu:.1}%")), figure.and_then(|f| f.cpu)),
+        Shown::Memory => number(figure.and_then(|f| f.memory).map(size::binary), figure.and_then(|f| f.memory).map(|bytes| bytes as f64)),
+        Shown::Pids => number(figure.and_then(|f| f.pids).map(|pids| pids.to_string()), figure.and_then(|f| f.pids).map(|pids| pids as f64)),
+        Shown::Ports => Cell::text(&container.config.exposed_ports.iter().map(String::as_str).collect::<Vec<_>>().join(","), theme.muted()),
+        Shown::Networks => Cell::text(container.host_config.network_mode.as_str(), theme.muted()),
+        Shown::Restarts => Cell::number(state.restart_count.to_string(), Some(f64::from(state.restart_count)), style),
+    }
+}
+
+fn age(since: Option<jiff::Timestamp>, world: &World) -> Option<f64> {
+    since.map(|since| when::since(since, world.now).as_secs_f64())
+}
+
+/// A sign and a word: also where there are no colours.
+fn sign(container: &Container) -> String {
+    let sign = match container.state.status {
+        Status::Running => "●",
+        Status::Paused => "◐",
+        Status::Restarting | Status::Removing => "◌",
+        Status::Created => "○",
+        Status::Exited if container.state.exit_code == 0 => "○",
+        Status::Exited => "✗",
+    };
+    format!("{sign} {}", container.state.status.as_str())
+}
+
+fn state_style(container: &Container, world: &World) -> ratatui::style::Style {
+    match container.state.status {
+        Status::Exited => world.theme.exit(container.state.exit_code),
+        status => world.theme.state(status),
+    }
+}
+
+impl Screen for Containers {
+    fn contexts(&self) -> Vec<Context> {
+        if self.inside { self.details.contexts() } else { vec![Context::Containers, Context::List] }
+    }
+
+    fn typed(&mut self, key: KeyEvent, world: &World) -> Option<Reaction> {
+        if self.inside {
+            return self.details.typed(key).then(Reaction::none);
+        }
+        self.table.typed(key).then(|| self.details.look_at(self.table.selected(), world))
+    }
+
+    fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
+        let taken = if self.inside { self.details.pasted(words) } else { self.table.pasted(words) };
+        taken.then(Reaction::none)
+    }
+
+    fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        if action == Action::Zoom {
+            self.zoomed = !self.zoomed;
+            return Some(Reaction::none());
+        }
+        if self.inside {
+            if let Some(reaction) = self.details.act(action, world) {
+                return Some(reaction);
+            }
+            if action == Action::Back {
+                self.inside = false;
+                self.zoomed = false;
+                return Some(Reaction::none());
+            }
+        } else if self.table.act(action) {
+            return Some(self.details.look_at(self.table.selected(), world));
+        }
+        if action == Action::ToggleStopped {
+            self.all = !self.all;
+            return Some(self.refresh(world));
+        }
+        self.show(action, world).or_else(|| self.command(action, world))
+    }
+
+    fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {
+        let place = ratatui::layout::Position::new(event.column, event.row);
+        let pressed = matches!(event.kind, crossterm::event::MouseEventKind::Down(_));
+        if self.areas[1].contains(place) {
+            self.inside |= pressed;
+            return self.details.mouse(event, self.table.selected(), world);
+        }
+        if self.areas[0].contains(place) {
+            self.inside &= !pressed;
+        }
+        match self.table.mouse(event) {
+            Hit::Nothing => None,
+            Hit::Moved => Some(self.details.look_at(self.table.selected(), world)),
+            Hit::Opened => self.show(Action::Open, world),
+        }
+    }
+
+    fn hear(&mut self, news: &mut News, world: &World) -> Reaction {
+        match news {
+            News::Snapshot(_) | News::Figures(_) => self.refresh(world),
+            News::Answer(ticket, answer) => {
+                self.details.hear(*ticket, answer);
+                Reaction::none()
+            }
+            _ => Reaction::none(),
+        }
+    }
+
+    fn shown(&mut self, front: bool, world: &World) -> Reaction {
+        if front { self.refresh(world) } else { self.details.look_at(None, world) }
+    }
+
+    fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
+        let buffer = frame_.buffer_mut();
+        let (all, shown) = self.table.counts();
+        if all == 0 {
+            return welcome(area, frame_, world, self.all);
+        }
+        let list = if self.zoomed && self.inside { 0 } else { list_height(area.height, shown as u16, self.inside) };
+        let [list, rest] = Layout::vertical([Constraint::Length(list), Constraint::Min(0)]).areas(area);
+        self.areas = [list, rest];
+        if list.height > 0 {
+            let title = format!("Containers {all}");
+            let inner = frame(list, buffer, &world.theme, &title, &self.table.note(), !self.inside);
+            self.table.draw(inner, buffer, &world.theme, !self.inside);
+        }
+        if rest.height > 0 {
+            let name = self.one(world).map(|container| text::clean(&container.name).into_owned()).unwrap_or_default();
+            self.details.draw(rest, buffer, world, &name, self.inside);
+        }
+    }
+}
+
+/// How many of `height` rows the table gets: what it needs, and not more than leaves room to read.
+fn list_height(height: u16, rows: u16, inside: bool) -> u16 {
+    if height < 12 {
+        return if inside { 0 } else { height };
+    }
+    let most = if inside { height / 3 } else { height / 2 };
+    (rows + 3).clamp(5, most.max(5))
+}
+
+/// What a first start shows: what to do next.
+fn welcome(area: Rect, frame_: &mut Frame<'_>, world: &World, all: bool) {
+    let theme = &world.theme;
+    let buffer = frame_.buffer_mut();
+    let inner = frame(area, buffer, theme, "Containers", "", true);
+    if !world.looked {
+        return;
+    }
+    let lines: &[(&str, &str)] = if all {
+        &[
+            ("", "No containers yet."),
+            ("", ""),
+            ("R", "run one: from the image `host` it needs no download: this machine's own files below a fresh layer"),
+            ("P", "pull an image from a registry"),
+            (":", "type a command, such as  run -it --rm host bash   or   load -i images.tar"),
+            ("?", "the keys that hold here"),
+        ]
+    } else {
+        &[("", "No container runs. The same key that hid the others shows them.")]
+    };
+    let top = inner.y + inner.height.saturating_sub(lines.len() as u16) / 3;
+    let left = inner.x + (inner.width.saturating_sub(72) / 2).max(1);
+    for (line, (key, words)) in lines.iter().enumerate() {
+        let y = top + line as u16;
+        if y >= inner.bottom() {
+            break;
+        }
+        buffer.set_stringn(left, y, key, 2, theme.key());
+        let x = if key.is_empty() { left } else { left + 3 };
+        buffer.set_stringn(x, y, words, usize::from(inner.right().saturating_sub(x)), if key.is_empty() { theme.title() } else { theme.text() });
+    }
+}

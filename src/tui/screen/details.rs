@@ -1,0 +1,263 @@
+//! What is to be known of one container, a tab for each kind: log, processes, changes, mounts, environment, all of it.
+
+use crate::container::{Container, MountKind};
+use crate::engine::ChangeKind;
+use crate::text;
+use crate::tui::effect::{Effect, Question, Ticket};
+use crate::tui::keymap::{Action, Context};
+use crate::tui::msg::Answer;
+use crate::tui::screen::Reaction;
+use crate::tui::widget::frame::frame;
+use crate::tui::widget::pager::{Kind, Line, Pager};
+use crate::tui::world::World;
+use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+/// What is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    /// What it writes.
+    Logs,
+    /// What runs in it.
+    Processes,
+    /// What it changed against its image.
+    Changes,
+    /// What is mounted into it.
+    Mounts,
+    /// Its environment.
+    Environment,
+    /// All of it, as `inspect` says it.
+    Inspect,
+}
+
+impl Tab {
+    /// All, in their order.
+    pub const ALL: [Self; 6] = [Self::Logs, Self::Processes, Self::Changes, Self::Mounts, Self::Environment, Self::Inspect];
+
+    /// Its name on the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Logs => "Logs",
+            Self::Processes => "Processes",
+            Self::Changes => "Changes",
+            Self::Mounts => "Mounts",
+            Self::Environment => "Env",
+            Self::Inspect => "Inspect",
+        }
+    }
+
+    /// The tab `by` places on, round in a circle.
+    pub fn step(self, by: usize) -> Self {
+        Self::ALL[(self as usize + by) % Self::ALL.len()]
+    }
+}
+
+/// The details of one container.
+#[derive(Debug)]
+pub struct Details {
+    of: Option<String>,
+    tab: Tab,
+    ticket: Option<Ticket>,
+    pager: Pager,
+    most: usize,
+    places: Vec<(Tab, Rect)>,
+}
+
+impl Details {
+    /// Of none, with logs of at most `most` lines.
+    pub fn new(most: usize) -> Self {
+        Self { of: None, tab: Tab::Logs, ticket: None, pager: Pager::new(most, true), most, places: Vec::new() }
+    }
+
+    /// The tab in front.
+    pub fn tab(&self) -> Tab {
+        self.tab
+    }
+
+    /// Where its keys are looked up.
+    pub fn contexts(&self) -> Vec<Context> {
+        if self.tab == Tab::Logs { vec![Context::Logs, Context::Text] } else { vec![Context::Text] }
+    }
+
+    /// Turns to a tab of a container.
+    pub fn turn(&mut self, tab: Tab, of: Option<&str>, world: &World) -> Reaction {
+        if tab != self.tab {
+            self.tab = tab;
+            self.of = None;
+        }
+        self.look_at(of, world)
+    }
+
+    /// Turns to a container; nothing happens if it is the same.
+    pub fn look_at(&mut self, of: Option<&str>, world: &World) -> Reaction {
+        let container = of.and_then(|id| world.container(id));
+        if self.of.as_deref() == of {
+            self.fill(container);
+            return Reaction::none();
+        }
+        let mut reaction = Reaction::none();
+        if let Some(old) = self.ticket.take() {
+            reaction.effects.push(Effect::Forget(old));
+        }
+        self.of = of.map(str::to_owned);
+        self.pager = Pager::new(self.most, self.tab == Tab::Logs);
+        let Some(container) = container else { return reaction };
+        self.fill(Some(container));
+        let id = container.id.clone();
+        let question = match self.tab {
+            Tab::Logs => Question::Log(id),
+            Tab::Processes => Question::Processes(id),
+            Tab::Changes => Question::Changes(id),
+            Tab::Inspect => Question::InspectContainer(id),
+            Tab::Mounts | Tab::Environment => return reaction,
+        };
+        let ticket = world.ticket();
+        self.ticket = Some(ticket);
+        reaction.and(Reaction::ask(ticket, question))
+    }
+
+    /// What is known without asking.
+    fn fill(&mut self, container: Option<&Container>) {
+        let Some(container) = container else { return };
+        match self.tab {
+            Tab::Mounts => self.pager.set(mounts(container)),
+            Tab::Environment => self.pager.set(container.config.env.iter().map(|entry| Line::new(entry, Kind::Plain))),
+            _ => {}
+        }
+    }
+
+    /// Hears an answer.
+    pub fn hear(&mut self, ticket: Ticket, answer: &mut Answer) {
+        if self.ticket != Some(ticket) {
+            return;
+        }
+        match answer {
+            Answer::More(lines) => self.pager.extend(std::mem::take(lines)),
+            Answer::Whole(lines) => self.pager.set(std::mem::take(lines)),
+            Answer::Table(titles, rows) => self.pager.set(aligned(titles, rows)),
+            Answer::Changes(changes) => self.pager.set(changes.iter().map(changed)),
+            Answer::Failed(sentence) => self.pager.set([Line::new(sentence, Kind::Error)]),
+        }
+    }
+
+    /// Takes a key for a search.
+    pub fn typed(&mut self, key: KeyEvent) -> bool {
+        self.pager.typed(key)
+    }
+
+    /// Takes pasted text for a search.
+    pub fn pasted(&mut self, words: &str) -> bool {
+        self.pager.pasted(words)
+    }
+
+    /// Does what a key stands for.
+    pub fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        match action {
+            Action::Copy => Some(Reaction::effect(Effect::Copy(self.pager.text())).and(Reaction::say("copied what is shown"))),
+            Action::Save => {
+                let name = self.of.as_deref().and_then(|id| world.container(id)).map_or("container", |container| container.name.as_str());
+                let path = std::path::PathBuf::from(format!("{name}-{}.txt", self.tab.name().to_lowercase()));
+                Some(Reaction::effect(Effect::Save(path, self.pager.text())))
+            }
+            _ => self.pager.act(action).then(Reaction::none),
+        }
+    }
+
+    /// Does what the mouse did.
+    pub fn mouse(&mut self, event: MouseEvent, of: Option<&str>, world: &World) -> Option<Reaction> {
+        let place = Position::new(event.column, event.row);
+        let hit = self.places.iter().find(|(_, area)| area.contains(place)).map(|(tab, _)| *tab);
+        match hit {
+            Some(tab) if event.kind == MouseEventKind::Down(MouseButton::Left) => Some(self.turn(tab, of, world)),
+            _ => self.pager.mouse(event).then(Reaction::none),
+        }
+    }
+
+    /// Draws itself.
+    pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, world: &World, name: &str, focused: bool) {
+        let theme = &world.theme;
+        let inner = frame(area, buffer, theme, "", &self.pager.note(), focused);
+        self.places.clear();
+        if inner == area {
+            return self.pager.draw(inner, buffer, theme);
+        }
+        let mut x = area.x + 2;
+        for tab in Tab::ALL {
+            let label = tab.name();
+            let width = label.len() as u16;
+            if x + width + 2 > area.right() {
+                break;
+            }
+            let style = if tab == self.tab { theme.title() } else { theme.muted() };
+            buffer.set_string(x - 1, area.y, format!(" {label} "), style);
+            self.places.push((tab, Rect { x, y: area.y, width, height: 1 }));
+            x += width + 2;
+        }
+        let foot = text::truncate(name, usize::from(area.width.saturating_sub(6)));
+        if !foot.is_empty() {
+            buffer.set_string(area.x + 1, area.bottom() - 1, format!(" {foot} "), theme.muted());
+        }
+        let inside = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
+        if self.pager.is_empty() {
+            let words = match self.tab {
+                Tab::Logs => "Nothing written yet.",
+                Tab::Changes => "Nothing changed yet.",
+                Tab::Mounts => "Nothing is mounted beside its own files.",
+                Tab::Environment => "Its environment is empty.",
+                Tab::Processes | Tab::Inspect => "",
+            };
+            buffer.set_stringn(inside.x, inside.y, words, usize::from(inside.width), theme.muted());
+        }
+        self.pager.draw(inside, buffer, theme);
+    }
+}
+
+fn mounts(container: &Container) -> Vec<Line> {
+    let rows: Vec<Vec<String>> = container
+        .host_config
+        .mounts
+        .iter()
+        .map(|mount| {
+            let (kind, source) = match mount.kind {
+                MountKind::Bind => ("bind", mount.source.clone()),
+                MountKind::Volume => ("volume", mount.name.clone().unwrap_or_default()),
+                MountKind::Tmpfs => ("tmpfs", mount.options.join(",")),
+            };
+            vec![mount.destination.clone(), kind.to_owned(), if mount.read_only { "ro" } else { "rw" }.to_owned(), source]
+        })
+        .collect();
+    if rows.is_empty() { Vec::new() } else { aligned(&["DESTINATION", "TYPE", "MODE", "SOURCE"].map(str::to_owned), &rows) }
+}
+
+/// A table as lines; each column as wide as its widest cell, the last one free.
+pub fn aligned(titles: &[String], rows: &[Vec<String>]) -> Vec<Line> {
+    let clean: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| text::clean(cell).into_owned()).collect()).collect();
+    let width = |column: usize| {
+        let cells = clean.iter().filter_map(|row| row.get(column)).map(|cell| text::width::of(cell));
+        cells.chain([text::width::of(&titles[column])]).max().unwrap_or(0).min(60)
+    };
+    let widths: Vec<usize> = (0..titles.len()).map(width).collect();
+    let line = |cells: &[String], kind| {
+        let mut words = String::new();
+        for (column, cell) in cells.iter().enumerate() {
+            words.push_str(cell);
+            if column + 1 < cells.len() {
+                let room = widths.get(column).copied().unwrap_or(0) + 2;
+                words.extend(std::iter::repeat_n(' ', room.saturating_sub(text::width::of(cell))));
+            }
+        }
+        Line { text: words, time: String::new(), kind }
+    };
+    std::iter::once(line(titles, Kind::Heading)).chain(clean.iter().map(|row| line(row, Kind::Plain))).collect()
+}
+
+fn changed(change: &crate::engine::Change) -> Line {
+    use std::os::unix::ffi::OsStrExt;
+    let (mark, kind) = match change.kind {
+        ChangeKind::Added => ("A", Kind::Added),
+        ChangeKind::Changed => ("C", Kind::Changed),
+        ChangeKind::Deleted => ("D", Kind::Removed),
+    };
+    Line { text: format!("{mark} /{}", text::clean_bytes(change.path.as_os_str().as_bytes())), time: String::new(), kind }
+}

@@ -1,0 +1,185 @@
+//! What a screen is: a part of the display that takes keys, hears news and draws itself. One file a screen.
+
+pub mod command;
+pub mod confirm;
+
+pub mod containers;
+pub mod details;
+pub mod help;
+pub mod images;
+pub mod jobs;
+pub mod networks;
+pub mod prompt;
+pub mod volumes;
+
+use crate::tui::effect::{Effect, Question, Ticket};
+use crate::tui::keymap::{Action, Context};
+use crate::tui::msg::News;
+use crate::tui::world::World;
+use crossterm::event::{KeyEvent, MouseEvent};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use std::fmt::Debug;
+
+/// The panes, in the order of their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pane {
+    /// 1
+    Containers,
+    /// 2
+    Images,
+    /// 3
+    Networks,
+    /// 4
+    Volumes,
+    /// 5
+    Jobs,
+    /// 6
+    Consoles,
+}
+
+impl Pane {
+    /// All, in their order.
+    pub const ALL: [Self; 5] = [Self::Containers, Self::Images, Self::Networks, Self::Volumes, Self::Jobs];
+
+    /// Its name on the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Containers => "Containers",
+            Self::Images => "Images",
+            Self::Networks => "Networks",
+            Self::Volumes => "Volumes",
+            Self::Jobs => "Jobs",
+            Self::Consoles => "Consoles",
+        }
+    }
+}
+
+/// What comes of a key, or of news.
+#[derive(Debug, Default)]
+pub struct Reaction {
+    /// To be done outside.
+    pub effects: Vec<Effect>,
+    /// A screen to be laid over all others.
+    pub open: Option<Box<dyn Screen>>,
+    /// This screen goes.
+    pub close: bool,
+    /// Another pane comes to the front.
+    pub go: Option<Pane>,
+    /// A sentence at the bottom: good news, or an error, which stays until it is dismissed.
+    pub notice: Option<Result<String, String>>,
+    /// A thing that all screens share is to be another.
+    pub change: Option<Setting>,
+}
+
+/// What all screens share and one may change.
+#[derive(Debug)]
+pub enum Setting {
+    /// How things look, by name.
+    Theme(String),
+}
+
+impl Reaction {
+    /// Nothing more to do.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Something to be done outside.
+    pub fn effect(effect: Effect) -> Self {
+        Self { effects: vec![effect], ..Self::default() }
+    }
+
+    /// A verb to be done.
+    pub fn perform<S: Into<String>>(words: impl IntoIterator<Item = S>) -> Self {
+        Self::effect(Effect::Perform(words.into_iter().map(Into::into).collect()))
+    }
+
+    /// A question.
+    pub fn ask(ticket: Ticket, question: Question) -> Self {
+        Self::effect(Effect::Ask(ticket, question))
+    }
+
+    /// A screen over this one.
+    pub fn open(screen: impl Screen + 'static) -> Self {
+        Self { open: Some(Box::new(screen)), ..Self::default() }
+    }
+
+    /// This screen goes.
+    pub fn close() -> Self {
+        Self { close: true, ..Self::default() }
+    }
+
+    /// An error to be read.
+    pub fn error(sentence: impl Into<String>) -> Self {
+        Self { notice: Some(Err(sentence.into())), ..Self::default() }
+    }
+
+    /// A sentence to be read.
+    pub fn say(sentence: impl Into<String>) -> Self {
+        Self { notice: Some(Ok(sentence.into())), ..Self::default() }
+    }
+
+    /// This and, after it, what `other` wants.
+    pub fn and(mut self, other: Self) -> Self {
+        self.effects.extend(other.effects);
+        self.open = other.open.or(self.open);
+        self.close |= other.close;
+        self.go = other.go.or(self.go);
+        self.notice = other.notice.or(self.notice);
+        self.change = other.change.or(self.change);
+        self
+    }
+}
+
+/// A part of the display.
+pub trait Screen: Debug + Send {
+    /// Where its keys are looked up, the most particular place first; the global ones follow by themselves.
+    fn contexts(&self) -> Vec<Context>;
+
+    /// Takes a key as it was typed, before it is looked up: what text is typed into does. `None`: not taken.
+    fn typed(&mut self, _key: KeyEvent, _world: &World) -> Option<Reaction> {
+        None
+    }
+
+    /// Takes pasted text. `None`: not taken.
+    fn pasted(&mut self, _text: &str, _world: &World) -> Option<Reaction> {
+        None
+    }
+
+    /// Does what a key stands for. `None`: it means nothing here.
+    fn act(&mut self, action: Action, world: &World) -> Option<Reaction>;
+
+    /// Does what the mouse did. `None`: nothing that concerns it.
+    fn mouse(&mut self, _event: MouseEvent, _world: &World) -> Option<Reaction> {
+        None
+    }
+
+    /// Hears news; the world has them already.
+    fn hear(&mut self, _news: &mut News, _world: &World) -> Reaction {
+        Reaction::none()
+    }
+
+    /// It came to the front, or goes from there: what it looks at may begin or end.
+    fn shown(&mut self, _front: bool, _world: &World) -> Reaction {
+        Reaction::none()
+    }
+
+    /// Draws itself, and remembers where, for the mouse. Sets the cursor if it has one.
+    fn draw(&mut self, area: Rect, frame: &mut Frame<'_>, world: &World);
+
+    /// As a layer over the others: the screen below is drawn first.
+    fn floats(&self) -> bool {
+        true
+    }
+}
+
+/// `a`, `a and b`, `a, b and 3 more`.
+pub fn listed(names: &[String]) -> String {
+    match names {
+        [] => "nothing".to_owned(),
+        [one] => one.clone(),
+        [one, two] => format!("{one} and {two}"),
+        [one, two, rest @ ..] => format!("{one}, {two} and {} more", rest.len()),
+    }
+}

@@ -1,0 +1,416 @@
+//! A table that is walked, sorted, filtered and marked by key or mouse; its selection follows a row, not a place.
+
+use crate::text;
+use crate::tui::keymap::Action;
+use crate::tui::theme::Theme;
+use crate::tui::widget::input::Input;
+use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+/// The columns between two cells.
+const GAP: u16 = 2;
+
+/// A column: what stands above it and how it behaves where room is short.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its heading, also its name in the configuration.
+    pub title: &'static str,
+    /// The least that is worth showing, in columns of the terminal.
+    pub least: u16,
+    /// The most it takes.
+    pub most: u16,
+    /// Numbers stand at its right edge.
+    pub right: bool,
+    /// Where room is short the column with the highest number goes first; 0 never goes.
+    pub sheds: u8,
+}
+
+/// What a row is sorted by in one column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sort {
+    /// By letters, without regard to their case.
+    Text(String),
+    /// By size; what is not known comes last.
+    Number(Option<f64>),
+}
+
+impl Sort {
+    fn order(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Number(one), Self::Number(two)) => match (one, two) {
+                (Some(one), Some(two)) => one.total_cmp(two),
+                (one, two) => one.is_some().cmp(&two.is_some()),
+            },
+            (Self::Text(one), Self::Text(two)) => one.cmp(two),
+            (Self::Number(_), Self::Text(_)) => Ordering::Less,
+            (Self::Text(_), Self::Number(_)) => Ordering::Greater,
+        }
+    }
+}
+
+/// A cell.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// Harmless text.
+    pub text: String,
+    /// Over the row's own style.
+    pub style: Style,
+    /// What it is sorted by.
+    pub sort: Sort,
+}
+
+impl Cell {
+    /// Text from outside, made harmless, sorted by its letters.
+    pub fn text(words: &str, style: Style) -> Self {
+        let text = text::clean(words).into_owned();
+        Self { sort: Sort::Text(text.to_lowercase()), text, style }
+    }
+
+    /// Text that stands for a number.
+    pub fn number(words: impl Into<String>, value: Option<f64>, style: Style) -> Self {
+        Self { text: words.into(), style, sort: Sort::Number(value) }
+    }
+}
+
+/// A row.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What it is, the same from one look to the next.
+    pub key: String,
+    /// One for each column.
+    pub cells: Vec<Cell>,
+}
+
+/// The table, with what its user did to it.
+#[derive(Debug)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Row>,
+    /// Those that the filter lets through, in their order.
+    shown: Vec<usize>,
+    selected: Option<String>,
+    at: usize,
+    top: usize,
+    sort: Option<(usize, bool)>,
+    filter: Input,
+    filtering: bool,
+    marks: BTreeSet<String>,
+    body: Rect,
+    clicked: Option<(std::time::Instant, usize)>,
+}
+
+/// What a mouse did to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hit {
+    /// Nothing that concerns it.
+    Nothing,
+    /// Another row is selected, or the view moved.
+    Moved,
+    /// A row was clicked twice.
+    Opened,
+}
+
+impl Table {
+    /// An empty table; `sort` is the column it is sorted by at first, and whether downwards.
+    pub fn new(columns: impl Into<Vec<Column>>, sort: Option<(usize, bool)>) -> Self {
+        Self {
+            columns: columns.into(),
+            rows: Vec::new(),
+            shown: Vec::new(),
+            selected: None,
+            at: 0,
+            top: 0,
+            sort,
+            filter: Input::default(),
+            filtering: false,
+            marks: BTreeSet::new(),
+            body: Rect::default(),
+            clicked: None,
+        }
+    }
+
+    /// Takes new rows; the selection stays with its row, or with its place if the row is gone.
+    pub fn set(&mut self, rows: Vec<Row>) {
+        self.rows = rows;
+        let rows = &self.rows;
+        self.marks.retain(|mark| rows.iter().any(|row| row.key == *mark));
+        self.arrange();
+    }
+
+    fn arrange(&mut self) {
+        let wanted = self.filter.text().to_lowercase();
+        let words: Vec<&str> = wanted.split_whitespace().collect();
+        let fits = |row: &Row| words.iter().all(|word| row.cells.iter().any(|cell| cell.text.to_lowercase().contains(word)));
+        self.shown = (0..self.rows.len()).filter(|&index| fits(&self.rows[index])).collect();
+        if let Some((column, down)) = self.sort {
+            let rows = &self.rows;
+            self.shown.sort_by(|&one, &two| {
+                let order = rows[one].cells[column].sort.order(&rows[two].cells[column].sort);
+                if down { order.reverse() } else { order }
+            });
+        }
+        let same = self.selected.as_ref().and_then(|key| self.shown.iter().position(|&index| self.rows[index].key == *key));
+        self.at = same.unwrap_or(self.at).min(self.shown.len().saturating_sub(1));
+        self.selected = self.shown.get(self.at).map(|&index| self.rows[index].key.clone());
+    }
+
+    /// The key of the selected row.
+    pub fn selected(&self) -> Option<&str> {
+        self.selected.as_deref()
+    }
+
+    /// Selects a row by its key, if it is there.
+    pub fn select(&mut self, key: &str) {
+        self.selected = Some(key.to_owned());
+        self.arrange();
+    }
+
+    /// The keys an action takes: those marked, or the selected one.
+    pub fn chosen(&self) -> Vec<String> {
+        if self.marks.is_empty() { self.selected.iter().cloned().collect() } else { self.marks.iter().cloned().collect() }
+    }
+
+    /// Takes all marks away.
+    pub fn unmark(&mut self) {
+        self.marks.clear();
+    }
+
+    /// How many rows there are, and how many the filter lets through.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.rows.len(), self.shown.len())
+    }
+
+    /// What stands beside the title: the filter and the marks.
+    pub fn note(&self) -> String {
+        let mut note = String::new();
+        if self.filtering || !self.filter.text().is_empty() {
+            note = format!("/{} ({}/{})", text::clean(self.filter.text()), self.shown.len(), self.rows.len());
+        }
+        if !self.marks.is_empty() {
+            note = format!("{note}{}{} marked", if note.is_empty() { "" } else { "  " }, self.marks.len());
+        }
+        note
+    }
+
+    /// Whether keys are taken for the filter now.
+    pub fn is_filtering(&self) -> bool {
+        self.filtering
+    }
+
+    /// Takes a key for the filter; false if it is none of its business.
+    pub fn typed(&mut self, key: KeyEvent) -> bool {
+        if !self.filtering {
+            return false;
+        }
+        match key.code {
+            crossterm::event::KeyCode::Enter => self.filtering = false,
+            crossterm::event::KeyCode::Esc => {
+                self.filtering = false;
+                self.filter.clear();
+            }
+            crossterm::event::KeyCode::Up | crossterm::event::KeyCode::Down => return false,
+            _ => {
+                self.filter.typed(key);
+            }
+        }
+        self.arrange();
+        true
+    }
+
+    /// Pasted text goes into the filter, if that is open.
+    pub fn pasted(&mut self, words: &str) -> bool {
+        if self.filtering {
+            self.filter.insert(words);
+            self.arrange();
+        }
+        self.filtering
+    }
+
+    /// Does what a key stands for; false if it means nothing here.
+    pub fn act(&mut self, action: Action) -> bool {
+        let page = usize::from(self.body.height).max(1);
+        let last = self.shown.len().saturating_sub(1);
+        let to = match action {
+            Action::Up => self.at.saturating_sub(1),
+            Action::Down => self.at + 1,
+            Action::PageUp => self.at.saturating_sub(page),
+            Action::PageDown => self.at + page,
+            Action::HalfPageUp => self.at.saturating_sub(page.div_ceil(2)),
+            Action::HalfPageDown => self.at + page.div_ceil(2),
+            Action::Home => 0,
+            Action::End => last,
+            other => return self.change(other),
+        };
+        self.go(to.min(last));
+        true
+    }
+
+    fn change(&mut self, action: Action) -> bool {
+        match action {
+            Action::Filter => self.filtering = true,
+            Action::Mark => {
+                if let Some(key) = self.selected.clone()
+                    && !self.marks.remove(&key)
+                {
+                    self.marks.insert(key);
+                }
+                self.go((self.at + 1).min(self.shown.len().saturating_sub(1)));
+            }
+            Action::MarkAll => {
+                let all: BTreeSet<String> = self.shown.iter().map(|&index| self.rows[index].key.clone()).collect();
+                self.marks = if self.marks == all { BTreeSet::new() } else { all };
+            }
+            Action::Sort => {
+                let next = self.sort.map_or(0, |(column, _)| (column + 1) % self.columns.len());
+                self.sort = Some((next, false));
+                self.arrange();
+            }
+            Action::ReverseSort => {
+                self.sort = Some(self.sort.map_or((0, true), |(column, down)| (column, !down)));
+                self.arrange();
+            }
+            Action::Back if !self.filter.text().is_empty() => {
+                self.filter.clear();
+                self.arrange();
+            }
+            Action::Back if !self.marks.is_empty() => self.marks.clear(),
+            _ => return false,
+        }
+        true
+    }
+
+    fn go(&mut self, to: usize) {
+        self.at = to;
+        self.selected = self.shown.get(to).map(|&index| self.rows[index].key.clone());
+    }
+
+    /// Does what the mouse did.
+    pub fn mouse(&mut self, event: MouseEvent) -> Hit {
+        if !self.body.contains(Position::new(event.column, event.row)) {
+            return Hit::Nothing;
+        }
+        let last = self.shown.len().saturating_sub(1);
+        match event.kind {
+            MouseEventKind::ScrollUp => self.go(self.at.saturating_sub(3)),
+            MouseEventKind::ScrollDown => self.go((self.at + 3).min(last)),
+            MouseEventKind::Down(MouseButton::Left) => {
+                let row = self.top + usize::from(event.row - self.body.y);
+                if row > last || self.shown.is_empty() {
+                    return Hit::Nothing;
+                }
+                self.go(row);
+                let now = std::time::Instant::now();
+                let twice = self.clicked.is_some_and(|(when, which)| which == row && now.duration_since(when).as_millis() < 400);
+                self.clicked = if twice { None } else { Some((now, row)) };
+                return if twice { Hit::Opened } else { Hit::Moved };
+            }
+            _ => return Hit::Nothing,
+        }
+        Hit::Moved
+    }
+
+    /// The widths of the columns that fit into `room`; 0 for one that does not.
+    fn widths(&self, room: u16) -> Vec<u16> {
+        let mut widths: Vec<u16> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| {
+                let content = self.rows.iter().map(|row| text::width::of(&row.cells[index].text)).max().unwrap_or(0);
+                // The arrow of the sorting stands behind the title.
+                (content.max(text::width::of(column.title) + 2) as u16).clamp(column.least, column.most)
+            })
+            .collect();
+        let total = |widths: &[u16]| widths.iter().filter(|width| **width > 0).map(|width| width + GAP).sum::<u16>().saturating_sub(GAP);
+        while total(&widths) > room {
+            let over = total(&widths) - room;
+            // First the widest gives of what it has above its least, then whole columns go.
+            let widest = (0..widths.len()).filter(|&i| widths[i] > self.columns[i].least).max_by_key(|&i| widths[i] - self.columns[i].least);
+            if let Some(index) = widest {
+                let give = over.min((widths[index] - self.columns[index].least).div_ceil(2));
+                widths[index] -= give;
+                continue;
+            }
+            match (0..widths.len()).filter(|&i| widths[i] > 0 && self.columns[i].sheds > 0).max_by_key(|&i| self.columns[i].sheds) {
+                Some(index) => widths[index] = 0,
+                None => break,
+            }
+        }
+        widths
+    }
+
+    /// Draws it.
+    pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, theme: &Theme, focused: bool) {
+        if area.height == 0 || area.width < 2 {
+            return;
+        }
+        let inner = Rect { x: area.x + 1, width: area.width - 1, ..area };
+        self.body = Rect { y: area.y + 1, height: area.height - 1, ..area };
+        let height = usize::from(self.body.height);
+        self.top = self.top.clamp((self.at + 1).saturating_sub(height), self.at).min(self.shown.len().saturating_sub(height.min(self.shown.len())));
+        let widths = self.widths(inner.width);
+        let spans = self.spans(inner, &widths);
+        for &(index, x, width) in &spans {
+            let column = &self.columns[index];
+            let arrow = match self.sort {
+                Some((by, down)) if by == index => {
+                    if down {
+                        " ↓"
+                    } else {
+                        " ↑"
+                    }
+                }
+                _ => "",
+            };
+            put(buffer, x, inner.y, width, column.right, &format!("{}{arrow}", column.title), theme.header());
+        }
+        for (line, &index) in self.shown.iter().skip(self.top).take(height).enumerate() {
+            let row = &self.rows[index];
+            let y = self.body.y + line as u16;
+            let selected = self.top + line == self.at;
+            let marked = self.marks.contains(&row.key);
+            if selected {
+                buffer.set_style(Rect { y, height: 1, ..area }, theme.selection(focused));
+            }
+            if marked {
+                buffer.set_string(area.x, y, "▌", theme.marked());
+            }
+            for &(column, x, width) in &spans {
+                let cell = &row.cells[column];
+                let style = match (selected && focused, marked) {
+                    (true, _) => theme.selection(true),
+                    (false, true) => theme.marked(),
+                    (false, false) => cell.style,
+                };
+                put(buffer, x, y, width, self.columns[column].right, &cell.text, style);
+            }
+        }
+        super::frame::scrollbar(area, buffer, theme, self.shown.len(), self.top, height);
+    }
+
+    fn spans(&self, inner: Rect, widths: &[u16]) -> Vec<(usize, u16, u16)> {
+        let mut x = inner.x;
+        let mut spans = Vec::new();
+        for (index, &width) in widths.iter().enumerate().filter(|(_, width)| **width > 0) {
+            let width = width.min((inner.x + inner.width).saturating_sub(x));
+            if width == 0 {
+                break;
+            }
+            spans.push((index, x, width));
+            x += width + GAP;
+        }
+        spans
+    }
+}
+
+/// Text in a field of `width` columns, cut with an ellipsis, at its right edge if so wanted.
+pub fn put(buffer: &mut Buffer, x: u16, y: u16, width: u16, right: bool, words: &str, style: Style) {
+    let words = text::truncate(words, usize::from(width));
+    let used = text::width::of(&words) as u16;
+    let from = if right { x + width.saturating_sub(used) } else { x };
+    buffer.set_stringn(from, y, &words, usize::from(width), style);
+}

@@ -1,0 +1,148 @@
+//! Questions answered: what a screen would like to know, as often as there is something new.
+
+use crate::engine::logs::Reader;
+use crate::engine::{Engine, Result};
+use crate::id::ContainerId;
+use crate::job;
+use crate::job::inspect::Found;
+use crate::tui::effect::{Question, Ticket};
+use crate::tui::msg::{Answer, Msg, News};
+use crate::tui::widget::pager::{Kind, Line};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Lines of a log that are read at first.
+const TAIL: usize = 2000;
+/// Lines told at once.
+const BATCH: usize = 2000;
+/// How long lines are gathered before they are told.
+const GATHER: Duration = Duration::from_millis(50);
+/// How often processes and changes are looked at.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Answers until nobody listens.
+pub async fn answer(engine: Engine, ticket: Ticket, question: Question, news: mpsc::Sender<Msg>) {
+    let told = |answer| news.send(Msg::News(News::Answer(ticket, answer)));
+    let result = match question {
+        Question::Log(id) => log(&engine, &id, &news, ticket).await,
+        Question::Processes(id) => loop {
+            let top = job::top::Top { container: id.to_string(), options: Vec::new() };
+            let answer = match engine.run(top).await {
+                Ok(processes) => Answer::Table(processes.titles, processes.processes),
+                Err(error) => Answer::Whole(vec![Line::new(&error.message, Kind::Muted)]),
+            };
+            if told(answer).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(AGAIN).await;
+        },
+        Question::Changes(id) => loop {
+            match engine.run(job::diff::Diff { container: id.to_string() }).await {
+                Ok(changes) => {
+                    if told(Answer::Changes(changes)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => break Err(error),
+            }
+            tokio::time::sleep(AGAIN).await;
+        },
+        Question::InspectContainer(id) => inspect(&engine, id.as_str(), "container").await.map(Some),
+        Question::InspectImage(id) => inspect(&engine, id.as_str(), "image").await.map(Some),
+        Question::History(id) => history(&engine, id.as_str()).await.map(Some),
+    };
+    let last = match result {
+        Ok(None) => return,
+        Ok(Some(answer)) => answer,
+        Err(error) => Answer::Failed(error.message),
+    };
+    // Nobody listening any more is no failure.
+    let _ = told(last).await;
+}
+
+async fn inspect(engine: &Engine, name: &str, kind: &str) -> Result<Answer> {
+    let job = job::inspect::Inspect { kind: Some(kind.to_owned()), size: false, names: vec![name.to_owned()] };
+    let (found, mut failed) = engine.run(job).await?;
+    let value = match found.first() {
+        Some(Found::Container(container, size)) => engine.inspect_container(container, *size),
+        Some(Found::Image(image)) => image.inspect(),
+        Some(Found::Volume(_)) | None => match failed.pop() {
+            Some(error) => return Err(error),
+            None => serde_json::Value::Null,
+        },
+    };
+    let text = serde_json::to_string_pretty(&value).unwrap_or_default();
+    Ok(Answer::Whole(text.lines().map(|line| Line::new(line, Kind::Plain)).collect()))
+}
+
+async fn history(engine: &Engine, name: &str) -> Result<Answer> {
+    let steps = engine.run(job::history::History { image: name.to_owned() }).await?;
+    let rows = steps.iter().map(|step| vec![crate::text::size::decimal(step.size), step.created_by.clone()]).collect();
+    Ok(Answer::Table(vec!["SIZE".to_owned(), "COMMAND".to_owned()], rows))
+}
+
+/// A log as it grows. Many lines a second are told in few words, and those that the pager would drop at once are not told.
+async fn log(engine: &Engine, id: &ContainerId, news: &mpsc::Sender<Msg>, ticket: Ticket) -> Result<Option<Answer>> {
+    let job = job::logs::Logs { follow: true, tail: TAIL.to_string(), container: id.to_string(), ..Default::default() };
+    let mut reader: Reader = engine.run(job).await?;
+    let mut lines = Vec::new();
+    loop {
+        let deadline = tokio::time::Instant::now() + GATHER;
+        let mut ended = false;
+        while lines.len() < BATCH {
+            let next = if lines.is_empty() { Ok(reader.next().await) } else { tokio::time::timeout_at(deadline, reader.next()).await };
+            match next {
+                Ok(Ok(Some(line))) => lines.push(shown(&line)),
+                Ok(Ok(None)) => {
+                    ended = true;
+                    break;
+                }
+                Ok(Err(error)) => return Err(error),
+                Err(_) => break,
+            }
+        }
+        if news.send(Msg::News(News::Answer(ticket, Answer::More(std::mem::take(&mut lines))))).await.is_err() || ended {
+            return Ok(None);
+        }
+    }
+}
+
+fn shown(line: &crate::engine::logs::Line) -> Line {
+    let kind = if line.stream == "stderr" { Kind::Error } else { Kind::Plain };
+    // Colours of the container's own are left out: what is shown is what it says.
+    let words = plain(line.log.trim_end_matches(['\n', '\r']));
+    let time = line.time.get(..19).unwrap_or(&line.time).replace('T', " ");
+    Line { time, ..Line::new(&words, kind) }
+}
+
+/// A line without its colours and cursor movements (ECMA-48 control sequences); other controls stay, to be shown.
+fn plain(words: &str) -> std::borrow::Cow<'_, str> {
+    if !words.contains('\x1b') {
+        return words.into();
+    }
+    let mut kept = String::with_capacity(words.len());
+    let mut rest = words;
+    while let Some(at) = rest.find("\x1b[") {
+        kept.push_str(&rest[..at]);
+        let tail = &rest[at + 2..];
+        let Some(end) = tail.find(|c: char| ('\x40'..='\x7e').contains(&c)) else {
+            rest = "";
+            break;
+        };
+        rest = &tail[end + 1..];
+    }
+    kept.push_str(rest);
+    kept.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_go_and_the_rest_stays() {
+        assert_eq!(plain("\x1b[1;31mred\x1b[0m and \x1b]0;title\x07"), "red and \x1b]0;title\x07");
+        assert_eq!(plain("cut \x1b[31"), "cut ");
+        assert_eq!(plain("größe"), "größe");
+    }
+}

@@ -1,0 +1,196 @@
+//! What all screens look at: the snapshot, live figures, the works of this session, how things look and which keys do what.
+
+use crate::container::{Container, Status};
+use crate::engine::Snapshot;
+use crate::id::ContainerId;
+use crate::tui::config::Config;
+use crate::tui::effect::{Ticket, WorkId};
+use crate::tui::line::{CommandLine, Names};
+use crate::tui::theme::{Depth, Theme};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Samples kept of each container: two minutes at one a second.
+const KEPT: usize = 120;
+/// Works kept after their end.
+const WORKS: usize = 200;
+/// Lines kept of what a work said.
+const LINES: usize = 2000;
+
+/// What a container takes, at one moment; `None` where the kernel does not tell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// Whose.
+    pub container: ContainerId,
+    /// Processor time in hundredths of one processor, since the last sample.
+    pub cpu: Option<f64>,
+    /// Bytes of memory in use, without what could be dropped.
+    pub memory: Option<u64>,
+    /// Most bytes of it.
+    pub memory_limit: Option<u64>,
+    /// Processes and threads.
+    pub pids: Option<u64>,
+}
+
+/// A verb of this session, at work or done.
+#[derive(Debug)]
+pub struct Work {
+    /// Its number.
+    pub id: WorkId,
+    /// What it is, as one would type it.
+    pub title: String,
+    /// Its words.
+    pub words: Vec<String>,
+    /// When it began.
+    pub began: jiff::Timestamp,
+    /// When it ended, and how: a status, or a sentence.
+    pub ended: Option<(jiff::Timestamp, Result<i32, String>)>,
+    /// How far its parts are, in the order of their first word.
+    pub parts: Vec<crate::engine::Progress>,
+    /// What it printed.
+    pub lines: VecDeque<String>,
+}
+
+impl Work {
+    /// Notes what it says of a part or of the whole.
+    pub fn progress(&mut self, progress: crate::engine::Progress) {
+        if progress.id.is_empty() {
+            self.print(&progress.status);
+            return;
+        }
+        match self.parts.iter_mut().find(|part| part.id == progress.id) {
+            Some(part) => *part = progress,
+            None => self.parts.push(progress),
+        }
+    }
+
+    /// Notes what it printed.
+    pub fn print(&mut self, text: &str) {
+        for line in text.lines() {
+            if self.lines.len() == LINES {
+                self.lines.pop_front();
+            }
+            self.lines.push_back(crate::text::clean(line).into_owned());
+        }
+    }
+}
+
+/// All of it.
+#[derive(Debug)]
+pub struct World {
+    /// The truth, as of the last look.
+    pub snapshot: Arc<Snapshot>,
+    /// Whether there was a look already.
+    pub looked: bool,
+    /// The last two minutes of each running container, oldest first.
+    pub figures: HashMap<ContainerId, VecDeque<Figure>>,
+    /// Newest last.
+    pub works: Vec<Work>,
+    /// How things look.
+    pub theme: Theme,
+    /// How many colours the terminal has.
+    pub depth: Depth,
+    /// What the user set, the keys among it.
+    pub config: Config,
+    /// The command line.
+    pub line: Arc<dyn CommandLine>,
+    /// Lines typed before, oldest first.
+    pub history: Vec<String>,
+    /// The time on screen.
+    pub now: jiff::Timestamp,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    next: AtomicU64,
+}
+
+impl World {
+    /// A world before the first look.
+    pub fn new(config: Config, depth: Depth, line: Arc<dyn CommandLine>, size: (u16, u16)) -> Self {
+        let now = jiff::Timestamp::now();
+        let snapshot =
+            Snapshot { taken: now, driver: "", containers: Vec::new(), images: Vec::new(), volumes: Vec::new(), jobs: Vec::new(), damaged: Vec::new() };
+        let (snapshot, theme) = (Arc::new(snapshot), config.theme.at(depth));
+        Self {
+            snapshot,
+            looked: false,
+            figures: HashMap::new(),
+            works: Vec::new(),
+            theme,
+            depth,
+            config,
+            line,
+            history: Vec::new(),
+            now,
+            size,
+            next: AtomicU64::new(1),
+        }
+    }
+
+    /// A number that was not given before.
+    pub fn ticket(&self) -> Ticket {
+        Ticket(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A container by its identity.
+    pub fn container(&self, id: &str) -> Option<&Container> {
+        self.snapshot.containers.iter().find(|container| container.id.as_str() == id)
+    }
+
+    /// An image by its identity.
+    pub fn image(&self, id: &str) -> Option<&crate::engine::images::Image> {
+        self.snapshot.images.iter().find(|image| image.id.as_str() == id)
+    }
+
+    /// The last figure of a container.
+    pub fn figure(&self, id: &ContainerId) -> Option<&Figure> {
+        self.figures.get(id)?.back()
+    }
+
+    /// Notes a new sample.
+    pub fn sampled(&mut self, figures: Vec<Figure>) {
+        self.figures.retain(|id, _| figures.iter().any(|figure| figure.container == *id));
+        for figure in figures {
+            let past = self.figures.entry(figure.container.clone()).or_default();
+            if past.len() == KEPT {
+                past.pop_front();
+            }
+            past.push_back(figure);
+        }
+    }
+
+    /// A work of this session.
+    pub fn work(&mut self, id: WorkId) -> Option<&mut Work> {
+        self.works.iter_mut().find(|work| work.id == id)
+    }
+
+    /// Notes that a work began.
+    pub fn began(&mut self, id: WorkId, words: Vec<String>) {
+        if self.works.len() >= WORKS
+            && let Some(old) = self.works.iter().position(|work| work.ended.is_some())
+        {
+            self.works.remove(old);
+        }
+        let title = self.line.quote(&words);
+        self.works.push(Work { id, title, words, began: self.now, ended: None, parts: Vec::new(), lines: VecDeque::new() });
+    }
+
+    /// How many works are not done.
+    pub fn busy(&self) -> usize {
+        self.works.iter().filter(|work| work.ended.is_none()).count()
+    }
+
+    /// How many containers run.
+    pub fn running(&self) -> usize {
+        self.snapshot.containers.iter().filter(|container| container.state.status == Status::Running).count()
+    }
+
+    /// What can be named on the command line.
+    pub fn names(&self) -> Names {
+        Names {
+            containers: self.snapshot.containers.iter().map(|container| container.name.clone()).collect(),
+            images: self.snapshot.images.iter().flat_map(|image| image.tags.iter().cloned()).collect(),
+            volumes: self.snapshot.volumes.iter().map(|volume| volume.name.clone()).collect(),
+        }
+    }
+}
