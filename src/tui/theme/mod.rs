@@ -3,6 +3,7 @@
 mod depth;
 mod file;
 mod gallery;
+mod nearest;
 mod role;
 
 pub use depth::Depth;
@@ -79,11 +80,24 @@ impl Theme {
         for style in theme.styles.iter_mut().chain(&mut theme.series) {
             *style = depth.style(*style, self.background);
         }
-        if depth == Depth::Sixteen && theme.selection(false) == theme.selection(true) {
-            // Reversed, both selections would look alike, and none would tell which pane has the keys.
-            theme.styles[Role::SelectionUnfocused as usize] = Style::new().add_modifier(Modifier::BOLD);
+        if depth == Depth::Sixteen {
+            theme.tell_apart();
         }
         theme
+    }
+
+    /// Tells by other means what sixteen colours cannot: the selected row, and the lines of a chart.
+    fn tell_apart(&mut self) {
+        for (role, modifier) in [(Role::Selection, Modifier::REVERSED), (Role::SelectionUnfocused, Modifier::BOLD)] {
+            let style = &mut self.styles[role as usize];
+            if style.bg.is_none() {
+                *style = style.add_modifier(modifier);
+            }
+        }
+        let is_doubled = |at: usize| self.series[at].fg.is_some() && self.series[..at].contains(&self.series[at]);
+        if (0..SERIES).any(is_doubled) {
+            self.series = [Color::Blue, Color::Green, Color::Yellow, Color::Magenta, Color::Cyan, Color::Red].map(|hue| Style::new().fg(hue));
+        }
     }
 
     /// Its name.

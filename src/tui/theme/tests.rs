@@ -114,6 +114,7 @@ fn at_every_depth_what_must_be_told_apart_can_be() {
             assert_ne!(shown.state(Status::Running), shown.exit(1), "{name}: states");
             assert_ne!(shown.state(Status::Running), shown.state(Status::Exited), "{name}: states");
             assert_ne!(shown.added(), shown.removed(), "{name}: changes");
+            assert_eq!(shown.panel().add_modifier & Modifier::REVERSED, Modifier::empty(), "{name}: a dialog in reverse shouts");
             for &role in READ {
                 let fg = shown.style(role).fg;
                 assert!(fg.is_none_or(|fg| fg == Color::Reset || fg != shown.background), "{name}: {} is the ground's colour", role.name());
@@ -130,6 +131,7 @@ fn each_depth_keeps_to_its_colours() {
             let styles = Role::ALL.iter().map(|&role| shown.style(role)).chain((0..SERIES).map(|number| shown.series(number)));
             styles.flat_map(|style| [style.fg, style.bg]).flatten().chain([shown.background]).collect::<Vec<_>>()
         };
+        assert!(theme.name() != PLAIN || colors(Depth::Sixteen).iter().all(|&color| color == Color::Reset));
         assert!(colors(Depth::None).iter().all(|&color| color == Color::Reset), "{}", theme.name());
         assert!(!colors(Depth::Sixteen).iter().any(|color| matches!(color, Color::Rgb(..) | Color::Indexed(_))), "{}", theme.name());
         assert!(!colors(Depth::Indexed).iter().any(|color| matches!(color, Color::Rgb(..))), "{}", theme.name());
