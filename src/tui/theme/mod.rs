@@ -80,22 +80,22 @@ impl Theme {
         for style in theme.styles.iter_mut().chain(&mut theme.series) {
             *style = depth.style(*style, self.background);
         }
-        if depth == Depth::Sixteen {
-            theme.tell_apart();
-        }
+        theme.tell_apart(depth);
         theme
     }
 
-    /// Tells by other means what sixteen colours cannot: the selected row, and the lines of a chart.
-    fn tell_apart(&mut self) {
-        for (role, modifier) in [(Role::Selection, Modifier::REVERSED), (Role::SelectionUnfocused, Modifier::BOLD)] {
-            let style = &mut self.styles[role as usize];
-            if style.bg.is_none() {
-                *style = style.add_modifier(modifier);
-            }
+    /// Tells by other means what so few colours cannot: the selected rows, and the lines of a chart.
+    fn tell_apart(&mut self, depth: Depth) {
+        let (selection, unfocused) = (Role::Selection as usize, Role::SelectionUnfocused as usize);
+        if depth == Depth::Sixteen && self.styles[selection].bg.is_none() {
+            self.styles[selection] = self.styles[selection].add_modifier(Modifier::REVERSED);
+        }
+        let is_lost = depth == Depth::Sixteen && self.styles[unfocused].bg.is_none();
+        if is_lost || self.styles[unfocused] == self.styles[selection] {
+            self.styles[unfocused] = Style::new().add_modifier(Modifier::BOLD);
         }
         let is_doubled = |at: usize| self.series[at].fg.is_some() && self.series[..at].contains(&self.series[at]);
-        if (0..SERIES).any(is_doubled) {
+        if depth == Depth::Sixteen && (0..SERIES).any(is_doubled) {
             self.series = [Color::Blue, Color::Green, Color::Yellow, Color::Magenta, Color::Cyan, Color::Red].map(|hue| Style::new().fg(hue));
         }
     }
