@@ -37,6 +37,13 @@ fn fault(own: &str) -> String {
 }
 
 #[test]
+fn every_file_of_keys_is_compiled_in() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/keymaps");
+    let files: BTreeSet<String> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(files, preset::names().map(|name| format!("{name}.toml")).collect());
+}
+
+#[test]
 fn each_preset_is_read_and_free_of_clashes() {
     for name in preset::names() {
         let keymap = Keymap::named(name).unwrap_or_else(|error| panic!("{error}"));

@@ -23,7 +23,7 @@ const TRUE_TERMS: &[&str] = &["alacritty", "foot", "ghostty", "konsole", "wezter
 const MONOCHROME_TERMS: &[&str] = &["dumb", "vt52", "vt100", "vt102", "vt220", "xterm-mono", "ansi-m", "linux-m", "screen-m"];
 
 impl Depth {
-    /// The depth that the environment tells: NO_COLOR (https://no-color.org), COLORTERM, TERM, TERM_PROGRAM.
+    /// The depth that the environment tells: NO_COLOR (<https://no-color.org>), COLORTERM, TERM, TERM_PROGRAM.
     pub fn detect(variable: impl Fn(&str) -> Option<String>) -> Self {
         let get = |name: &str| variable(name).unwrap_or_default().to_lowercase();
         let term = get("TERM");

@@ -1,6 +1,7 @@
 //! Every theme compiled in is whole, readable at every depth, and keeps apart what must be told apart.
 
 use super::*;
+use std::collections::BTreeSet;
 
 /// WCAG 2's relative luminance.
 fn luminance(color: [u8; 3]) -> f64 {
@@ -60,6 +61,13 @@ fn every_theme_compiled_in_is_whole() {
     assert_eq!(Theme::default().name(), Theme::DEFAULT);
     assert_eq!(Theme::plain().name(), "plain");
     assert!(Theme::named("drak").unwrap_err().to_string().contains("did you mean dark?"));
+}
+
+#[test]
+fn every_file_in_themes_is_compiled_in() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/themes");
+    let files: BTreeSet<String> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(files, Theme::names().map(|name| format!("{name}.toml")).collect());
 }
 
 #[test]
