@@ -1,8 +1,8 @@
 //! A console in the foreground: standard input to the container, its output here, until it ends or the user leaves.
 
-use super::detach::{self, Detach, DetachKeys};
 use super::face::Face;
 use super::terminal::{self, RawMode};
+use crate::container::detach::{self, Detach, DetachKeys};
 use crate::engine::attach::{Console, ConsoleWriter, Output};
 use crate::engine::{Error, Kind, Result};
 use crate::tui::line::Opened;

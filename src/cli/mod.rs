@@ -4,7 +4,6 @@ pub mod args;
 pub mod batch;
 pub mod console;
 pub mod demo;
-pub mod detach;
 pub mod face;
 pub mod inspect;
 pub mod perform;

@@ -1,6 +1,7 @@
 //! What a container is, as plain values: no file, no kernel, no clock is touched here.
 
 pub mod config;
+pub mod detach;
 pub mod host_config;
 pub mod name;
 pub mod place;

@@ -1,4 +1,4 @@
-//! The keys that leave a container's console: recognised in what is typed, and kept from the container.
+//! The keys that leave a container's console: recognised in what is typed, and kept from the container; no clock is asked.
 //!
 //! ```text
 //!            first key            second key (…)
