@@ -9,6 +9,7 @@
 //! only one that waits. What verbs do is not written here: the command line does them, see [`line`].
 
 pub mod config;
+pub mod console;
 
 pub mod effect;
 pub mod keymap;
