@@ -16,6 +16,7 @@ pub mod keys;
 pub mod mouse;
 pub mod selection;
 
+pub mod session;
 pub mod sgr;
 pub mod terminal;
 pub mod view;
