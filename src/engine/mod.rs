@@ -9,6 +9,7 @@ pub mod collection;
 pub mod commit;
 pub mod containers;
 mod documents;
+mod elf;
 pub mod error;
 pub mod event;
 pub mod files;
@@ -22,6 +23,7 @@ pub mod record;
 pub mod recovery;
 pub mod registries;
 pub mod removal;
+pub mod shell;
 pub mod snapshot;
 pub mod volumes;
 

@@ -52,6 +52,9 @@ pub struct Beside<'a> {
     pub process: &'a Process,
     /// The standard streams.
     pub stdio: Stdio,
+    /// A program brought along, executed in place of what the container has by the command's name. Nobody can write to
+    /// it.
+    pub program: Option<BorrowedFd<'a>>,
 }
 
 /// A process that runs.

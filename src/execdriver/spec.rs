@@ -113,6 +113,9 @@ pub struct ExecOptions {
     pub stdin: bool,
     /// All capabilities.
     pub privileged: bool,
+    /// A program of this machine that runs in place of what the container has by the command's name.
+    #[serde(default)]
+    pub toolbox: Option<PathBuf>,
 }
 
 /// The capabilities of a container's processes, with the `CAP_` prefix.

@@ -1,7 +1,9 @@
 //! `exec`: a command beside a container's own.
 
 use super::values;
+use crate::container::Container;
 use crate::engine::attach::Console;
+use crate::engine::shell::{self, Shell};
 use crate::engine::{Error, ExecOptions, Job, JobContext, Result};
 use clap::Args;
 use std::path::PathBuf;
@@ -36,9 +38,25 @@ pub struct Exec {
     /// All capabilities
     #[arg(long)]
     pub privileged: bool,
+    /// Bring this machine's static busybox along and run the command from it; sh if none is given. Nothing of it is left
+    /// in the container's files
+    #[arg(long)]
+    pub toolbox: bool,
     /// Container, then the command and its arguments
     #[arg(value_name = "CONTAINER COMMAND [ARG]", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<String>,
+}
+
+impl Exec {
+    /// A shell on a terminal: the container's own, or that of the toolbox where it has none.
+    pub fn shell(container: &Container, shell: Shell) -> Self {
+        let (toolbox, command) = match shell {
+            Shell::Own(path) => (false, Some(path)),
+            Shell::Toolbox => (true, None),
+        };
+        let words = std::iter::once(container.name.clone()).chain(command).collect();
+        Self { interactive: true, tty: true, toolbox, words, ..Self::default() }
+    }
 }
 
 /// A command that runs beside a container's own.
@@ -63,9 +81,12 @@ impl Job for Exec {
         if name.starts_with('-') {
             return Err(Error::invalid(format!("unknown option {name}")).hint("`kapal exec --help` lists the options"));
         }
-        if command.is_empty() {
-            return Err(Error::invalid("exec needs a command").hint(format!("such as `kapal exec -it {name} sh`")));
-        }
+        let shell = ["sh".to_owned()];
+        let command = match command {
+            [] if self.toolbox => &shell,
+            [] => return Err(Error::invalid("exec needs a command").hint(format!("such as `kapal exec -it {name} sh`"))),
+            given => given,
+        };
         if self.workdir.as_ref().is_some_and(|dir| !dir.starts_with('/')) {
             return Err(Error::invalid("-w: expected an absolute path"));
         }
@@ -87,6 +108,7 @@ impl Job for Exec {
             tty: self.tty,
             stdin: self.interactive && !self.detach,
             privileged: self.privileged,
+            toolbox: if self.toolbox { Some(shell::toolbox()?) } else { None },
         };
         let (id, console) = context.engine.exec(&container, options, self.detach).await?;
         context.engine.tell(&container, "exec_start", &[("execID", id.clone())]);

@@ -19,6 +19,7 @@ pub mod protocol;
 mod record;
 mod session;
 mod start;
+mod toolbox;
 
 pub use record::Record;
 

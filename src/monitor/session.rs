@@ -356,8 +356,11 @@ impl Session<'_> {
                 if number == libc::SIGKILL || Some(number) == stop_signal(container.config.stop_signal.as_deref()) || number == libc::SIGTERM {
                     self.stopped_by_user = true;
                 }
-                let told = self.record.signalled(number);
-                say("cannot record the signal", told);
+                // What is sent to a process beside the container's own is no event of the container.
+                if self.task.exec.is_none() {
+                    let told = self.record.signalled(number);
+                    say("cannot record the signal", told);
+                }
                 let sent = self.signal(number);
                 if number == libc::SIGKILL && self.paused {
                     let _ = self.freeze(false);

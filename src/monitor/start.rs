@@ -1,6 +1,6 @@
 //! A container's process brought up: root, user, specification, start; and the word about it to whoever waits.
 
-use super::{Outcome, Task, etc};
+use super::{Outcome, Task, etc, toolbox};
 use crate::execdriver::{self, Beside, Bundle, ExecDriver, StartError, Started, Stdio, spec, user};
 use crate::graphdriver::{self, Base};
 use rustix::fs::{Mode, OFlags};
@@ -118,6 +118,8 @@ fn beside(task: &Task, driver: &dyn ExecDriver, options: &spec::ExecOptions) -> 
     let user = user::resolve(root.as_fd(), name, &container.host_config.group_add).map_err(StartError::Failed)?;
     let process = spec::exec_process(container, &user, options).map_err(StartError::Failed)?;
     let (stdio, ends) = streams(options.tty, options.stdin, user.uid)?;
-    let started = driver.exec(Beside { id: &container.id, init_pid: container.state.pid, process: &process, stdio })?;
+    let program = options.toolbox.as_deref().map(toolbox::copy).transpose()?;
+    let program = program.as_ref().map(AsFd::as_fd);
+    let started = driver.exec(Beside { id: &container.id, init_pid: container.state.pid, process: &process, stdio, program })?;
     running(started, ends)
 }

@@ -64,6 +64,9 @@ for a in $(seq 20); do mkdir -p more/$a; for b in $(seq 50); do echo $a $b >more
 head -c 4000000 /dev/urandom >more/noise; rm -r data/7
 ";
 
+/// One static program and nothing else: no shell, no tools, no users.
+const BARE: &str = "cp /usr/bin/busybox sleep";
+
 /// Makes the layout with all images in it; `box-1` is image `box`, tag `1`.
 pub fn make(folder: &Path, layout: &Path) {
     let layout = layout.to_str().unwrap();
@@ -71,6 +74,7 @@ pub fn make(folder: &Path, layout: &Path) {
     image(folder, layout, "box-1", &[BASE]);
     image(folder, layout, "rich-1", &[BASE, RICH, CHANGED, AGAIN]);
     image(folder, layout, "large-1", &[BASE, LARGE, LARGER]);
+    image(folder, layout, "bare-1", &[BARE]);
     let plain = format!("{layout}:box-1");
     tool("umoci", &["config", "--image", &plain, "--config.env", "PATH=/bin", "--config.env", "COLOUR=blue", "--config.cmd", "/bin/sh"]);
     let volume = ["config", "--image", &plain, "--tag", "volume-1", "--config.volume", "/home/someone", "--config.user", "someone"];

@@ -3,11 +3,13 @@
 
 mod batch;
 mod conformance;
+mod console;
 mod crash;
 mod extract;
 mod graph;
 mod host;
 mod images;
+mod inside;
 mod life;
 mod many;
 mod registry;

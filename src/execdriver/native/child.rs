@@ -75,7 +75,7 @@ fn first(bundle: &Bundle<'_>, sources: &mounts::Sources, place: Place<'_>, repor
     sysctls(spec)?;
     streams(&bundle.stdio, process, report, true)?;
     rootfs::close(spec)?;
-    finish(process, bundle.init)
+    finish(process, bundle.init, None)
 }
 
 /// Leaves the namespaces it shares with its parent; the process has one thread.
@@ -151,7 +151,7 @@ fn duplicate(fds: [&OwnedFd; 3]) -> Result<(), StartError> {
 }
 
 /// Limits, user, capabilities, folder; then the command.
-fn finish(process: &Process, with_init: bool) -> Result<std::convert::Infallible, StartError> {
+fn finish(process: &Process, with_init: bool, program: Option<BorrowedFd<'_>>) -> Result<std::convert::Infallible, StartError> {
     credentials::limits(process)?;
     let command = search::Command::new(process)?;
     sys::fd::close_from_on_exec(3).map_err(|error| StartError::Failed(format!("cannot close descriptors: {error}")))?;
@@ -160,7 +160,10 @@ fn finish(process: &Process, with_init: bool) -> Result<std::convert::Infallible
     }
     credentials::take(process)?;
     reset_signals()?;
-    command.execute()
+    match program {
+        Some(program) => command.execute_brought(program),
+        None => command.execute(),
+    }
 }
 
 /// Signals as a new program expects them: none blocked, none ignored.
@@ -183,5 +186,5 @@ fn join(beside: &Beside<'_>, init: BorrowedFd<'_>, place: Place<'_>, report: &Ch
     rustix::process::chroot(".").map_err(step("cannot enter the container's root"))?;
     rustix::process::setsid().map_err(step("cannot begin a session"))?;
     streams(&beside.stdio, beside.process, report, false)?;
-    finish(beside.process, false)
+    finish(beside.process, false, beside.program)
 }

@@ -4,6 +4,7 @@ use crate::execdriver::StartError;
 use oci_spec::runtime::Process;
 use std::ffi::CString;
 use std::io;
+use std::os::fd::BorrowedFd;
 
 /// A command, ready to be executed.
 #[derive(Debug)]
@@ -53,6 +54,14 @@ impl Command {
         match denied {
             Some((error, candidate)) => Err(self.refused(&error, &candidate)),
             None => Err(StartError::NotFound(format!("exec: {:?}: executable file not found in $PATH", self.name))),
+        }
+    }
+
+    /// Becomes a program that was brought along, under the command's name; returns only why not.
+    pub fn execute_brought(&self, program: BorrowedFd<'_>) -> Result<std::convert::Infallible, StartError> {
+        match nix::unistd::execveat(program, c"", &self.arguments, &self.environment, nix::fcntl::AtFlags::AT_EMPTY_PATH) {
+            Ok(never) => match never {},
+            Err(error) => Err(StartError::Failed(format!("exec: {:?}: the program brought along cannot be executed: {error}", self.name))),
         }
     }
 
