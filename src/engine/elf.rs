@@ -5,6 +5,9 @@
 /// How much of a file [`Head::read`] is to be given: loaders are named near the beginning.
 pub const HEAD: usize = 8 << 10;
 
+/// The kind of entry that names the loader.
+const LOADER: usize = 3;
+
 /// A program's head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -33,7 +36,6 @@ impl Head {
         let mut loader = None;
         for at in 0..count {
             let entry = table.checked_add(at.checked_mul(size)?)?;
-            const LOADER: usize = 3;
             if number(entry, 4)? == LOADER {
                 let (offset, length) = if wide { (number(entry + 8, 8)?, number(entry + 32, 8)?) } else { (number(entry + 4, 4)?, number(entry + 16, 4)?) };
                 let path = bytes.get(offset..offset.checked_add(length)?)?;

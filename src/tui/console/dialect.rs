@@ -179,27 +179,19 @@ impl Dialect {
 
     fn byte(&mut self, byte: u8) {
         match (self.state, byte) {
-            (State::Command | State::String, 0x1b) => {
-                if self.state == State::String {
-                    self.string.clear();
-                }
-                self.state = State::StringEnd;
+            // Called off.
+            (_, 0x18 | 0x1a) => {
+                self.character_torn();
+                self.state = State::Ground;
             }
-            (State::Command, 0x07) => self.command(),
-            (State::Command, _) if byte != 0x18 && byte != 0x1a => {
-                if self.string.len() < STRING {
-                    self.string.push(byte);
-                }
-            }
-            (State::String, _) if byte != 0x18 && byte != 0x1a => {}
-            (State::StringEnd, b'\\') => self.command(),
+            (State::Command | State::String, _) => self.in_string(byte),
             (_, 0x1b) => {
                 self.character_torn();
                 self.state = State::Escape;
             }
-            (_, 0x18 | 0x1a) => self.state = State::Ground,
             (_, 0..=0x1f) => self.control(byte),
             (State::Ground, _) => self.text(byte),
+            (State::StringEnd, b'\\') => self.command(),
             (State::Escape | State::StringEnd, _) => self.escape(byte),
             (State::Charset(set), _) => {
                 self.drawing[usize::from(set)] = byte == b'0';
@@ -215,6 +207,17 @@ impl Dialect {
                     self.dispatch(&sequence, byte);
                 }
             }
+            (State::Skipped | State::Sequence, _) => {}
+        }
+    }
+
+    /// Inside a string, which ends with ST, or BEL for a command; only a command's is kept.
+    fn in_string(&mut self, byte: u8) {
+        let kept = self.state == State::Command;
+        match byte {
+            0x07 if kept => self.command(),
+            0x1b => self.state = State::StringEnd,
+            _ if kept && self.string.len() < STRING => self.string.push(byte),
             _ => {}
         }
     }
@@ -294,7 +297,10 @@ impl Dialect {
                 self.string.clear();
                 self.state = State::Command;
             }
-            b'P' | b'X' | b'^' | b'_' => self.state = State::String,
+            b'P' | b'X' | b'^' | b'_' => {
+                self.string.clear();
+                self.state = State::String;
+            }
             b'(' => self.state = State::Charset(0),
             b')' => self.state = State::Charset(1),
             0x20..=0x2f => self.state = State::Skipped,

@@ -6,7 +6,7 @@ use super::terminal::Modes;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifiers};
 
 /// What a key is to the program; nothing for a key that was let go, or that terminals have no bytes for.
-pub fn bytes(key: &KeyEvent, modes: &Modes) -> Vec<u8> {
+pub fn bytes(key: &KeyEvent, modes: Modes) -> Vec<u8> {
     if key.kind == KeyEventKind::Release {
         return Vec::new();
     }
@@ -42,7 +42,7 @@ pub fn bytes(key: &KeyEvent, modes: &Modes) -> Vec<u8> {
 
 /// Pasted text: line ends as the Enter key gives them, and in brackets if the program asked for them. Nothing pasted can
 /// close the brackets.
-pub fn paste(text: &str, modes: &Modes) -> Vec<u8> {
+pub fn paste(text: &str, modes: Modes) -> Vec<u8> {
     let lines = text.replace("\r\n", "\r").replace('\n', "\r");
     if modes.bracketed_paste { format!("\x1b[200~{}\x1b[201~", lines.replace('\x1b', "")).into_bytes() } else { lines.into_bytes() }
 }
@@ -103,7 +103,7 @@ fn keypad_letter(c: char) -> Option<u8> {
     })
 }
 
-fn cursor(letter: u8, held: KeyModifiers, modes: &Modes) -> Vec<u8> {
+fn cursor(letter: u8, held: KeyModifiers, modes: Modes) -> Vec<u8> {
     match modifier(held) {
         1 if modes.application_cursor => vec![0x1b, b'O', letter],
         1 => vec![0x1b, b'[', letter],
@@ -147,7 +147,7 @@ mod tests {
     const ALT: KeyModifiers = KeyModifiers::ALT;
     const CTRL: KeyModifiers = KeyModifiers::CONTROL;
 
-    fn sent(code: KeyCode, held: KeyModifiers, modes: &Modes) -> String {
+    fn sent(code: KeyCode, held: KeyModifiers, modes: Modes) -> String {
         String::from_utf8(bytes(&KeyEvent::new(code, held), modes)).unwrap()
     }
 
@@ -198,20 +198,20 @@ mod tests {
             (KeyCode::F(24), NONE, ""),
             (KeyCode::CapsLock, NONE, ""),
         ] {
-            assert_eq!(sent(code, held, &plain), expected, "{code:?} with {held:?}");
+            assert_eq!(sent(code, held, plain), expected, "{code:?} with {held:?}");
         }
     }
 
     #[test]
     fn applications_get_the_keys_they_asked_for() {
         let modes = Modes { application_cursor: true, application_keypad: true, ..Modes::default() };
-        assert_eq!(sent(KeyCode::Up, NONE, &modes), "\x1bOA");
-        assert_eq!(sent(KeyCode::Home, NONE, &modes), "\x1bOH");
-        assert_eq!(sent(KeyCode::Up, CTRL, &modes), "\x1b[1;5A");
-        assert_eq!(sent(KeyCode::Char('5'), NONE, &modes), "5");
+        assert_eq!(sent(KeyCode::Up, NONE, modes), "\x1bOA");
+        assert_eq!(sent(KeyCode::Home, NONE, modes), "\x1bOH");
+        assert_eq!(sent(KeyCode::Up, CTRL, modes), "\x1b[1;5A");
+        assert_eq!(sent(KeyCode::Char('5'), NONE, modes), "5");
         let keypad = |code| {
             let key = KeyEvent { state: KeyEventState::KEYPAD, ..KeyEvent::new(code, NONE) };
-            String::from_utf8(bytes(&key, &modes)).unwrap()
+            String::from_utf8(bytes(&key, modes)).unwrap()
         };
         assert_eq!([KeyCode::Char('5'), KeyCode::Char('+'), KeyCode::Enter, KeyCode::Char('a')].map(keypad), ["\x1bOu", "\x1bOk", "\x1bOM", "a"]);
     }
@@ -219,13 +219,13 @@ mod tests {
     #[test]
     fn a_key_that_is_let_go_is_nothing() {
         let key = KeyEvent::new_with_kind(KeyCode::Char('a'), NONE, KeyEventKind::Release);
-        assert!(bytes(&key, &Modes::default()).is_empty());
+        assert!(bytes(&key, Modes::default()).is_empty());
     }
 
     #[test]
     fn nothing_pasted_closes_the_brackets() {
         let modes = Modes { bracketed_paste: true, ..Modes::default() };
-        assert_eq!(paste("a\nb\r\n", &Modes::default()), b"a\rb\r");
-        assert_eq!(paste("a\x1b[201~rm", &modes), b"\x1b[200~a[201~rm\x1b[201~");
+        assert_eq!(paste("a\nb\r\n", Modes::default()), b"a\rb\r");
+        assert_eq!(paste("a\x1b[201~rm", modes), b"\x1b[200~a[201~rm\x1b[201~");
     }
 }

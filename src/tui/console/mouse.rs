@@ -11,12 +11,12 @@ use vt100::{MouseProtocolEncoding as Encoding, MouseProtocolMode as Wanted};
 const WHEEL: usize = 3;
 
 /// Whether the program wants the mouse for itself; otherwise it selects text.
-pub fn is_wanted(modes: &Modes) -> bool {
+pub fn is_wanted(modes: Modes) -> bool {
     modes.mouse != Wanted::None
 }
 
 /// What an event at a row and column (from 0) of the screen is to the program; nothing if it does not want it.
-pub fn bytes(kind: MouseEventKind, row: u16, column: u16, held: KeyModifiers, modes: &Modes) -> Vec<u8> {
+pub fn bytes(kind: MouseEventKind, row: u16, column: u16, held: KeyModifiers, modes: Modes) -> Vec<u8> {
     if modes.mouse == Wanted::None {
         return wheel(kind, modes);
     }
@@ -41,7 +41,7 @@ pub fn bytes(kind: MouseEventKind, row: u16, column: u16, held: KeyModifiers, mo
 }
 
 /// A program on the second screen that asked for no mouse (a pager) scrolls by arrows.
-fn wheel(kind: MouseEventKind, modes: &Modes) -> Vec<u8> {
+fn wheel(kind: MouseEventKind, modes: Modes) -> Vec<u8> {
     let key = match kind {
         MouseEventKind::ScrollUp if modes.alternate => KeyCode::Up,
         MouseEventKind::ScrollDown if modes.alternate => KeyCode::Down,
@@ -96,7 +96,7 @@ mod tests {
     use MouseEventKind::{Down, Drag, Moved, ScrollDown, ScrollUp, Up};
 
     fn sent(kind: MouseEventKind, mouse: Wanted, mouse_encoding: Encoding) -> Vec<u8> {
-        bytes(kind, 4, 9, KeyModifiers::NONE, &Modes { mouse, mouse_encoding, ..Modes::default() })
+        bytes(kind, 4, 9, KeyModifiers::NONE, Modes { mouse, mouse_encoding, ..Modes::default() })
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
     fn far_places_and_modifiers_are_told_where_they_can_be() {
         let far = |mouse_encoding| {
             let modes = Modes { mouse: Wanted::PressRelease, mouse_encoding, ..Modes::default() };
-            bytes(Down(MouseButton::Left), 0, 299, KeyModifiers::CONTROL | KeyModifiers::SHIFT, &modes)
+            bytes(Down(MouseButton::Left), 0, 299, KeyModifiers::CONTROL | KeyModifiers::SHIFT, modes)
         };
         assert_eq!(far(Encoding::Sgr), b"\x1b[<20;300;1M");
         assert_eq!(far(Encoding::Utf8), "\x1b[M4\u{14c}!".as_bytes());
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_pager_scrolls_by_arrows() {
         let pager = Modes { alternate: true, application_cursor: true, ..Modes::default() };
-        assert_eq!(bytes(ScrollUp, 0, 0, KeyModifiers::NONE, &pager), b"\x1bOA\x1bOA\x1bOA");
-        assert!(bytes(ScrollUp, 0, 0, KeyModifiers::NONE, &Modes::default()).is_empty());
+        assert_eq!(bytes(ScrollUp, 0, 0, KeyModifiers::NONE, pager), b"\x1bOA\x1bOA\x1bOA");
+        assert!(bytes(ScrollUp, 0, 0, KeyModifiers::NONE, Modes::default()).is_empty());
     }
 }

@@ -108,8 +108,9 @@ impl Terminal {
 
     /// Takes output.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let steps = self.dialect.read(bytes);
-        steps.into_iter().for_each(|step| self.step(step));
+        for step in self.dialect.read(bytes) {
+            self.step(step);
+        }
     }
 
     /// Takes output until it is time to do something else, and tells how many bytes it took; at least a piece, so that
