@@ -38,6 +38,8 @@ pub enum Effect {
     Perform(Vec<String>),
     /// Several, one after the other, until one fails.
     Script(Vec<Vec<String>>),
+    /// The best shell that a container has, or the toolbox's, on a console.
+    Shell(ContainerId),
     /// A typed line, for the history.
     Remember(String),
     /// Call a work off.
@@ -52,6 +54,8 @@ pub enum Effect {
     Resize(ConsoleId, u16, u16),
     /// Leave a console; what runs in it runs on.
     Leave(ConsoleId),
+    /// Tell the screens when so much time went by.
+    Wake(std::time::Duration),
     /// Text into the user's clipboard.
     Copy(String),
     /// Text into a new file.

@@ -1,7 +1,7 @@
 //! Everything on screen, as one value: what `update` changes and `view` draws.
 
 use crate::tui::keymap::Context;
-use crate::tui::screen::{Pane, Screen, containers, images, jobs, networks, volumes};
+use crate::tui::screen::{Pane, Screen, console, containers, images, jobs, networks, volumes};
 use crate::tui::world::World;
 use ratatui::layout::Rect;
 
@@ -48,6 +48,7 @@ impl Model {
             Box::new(networks::Networks::new()),
             Box::new(volumes::Volumes::new()),
             Box::new(jobs::Jobs::new()),
+            Box::new(console::Consoles::new(&world)),
         ];
         Self {
             world,

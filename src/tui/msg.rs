@@ -1,6 +1,7 @@
 //! What reaches the screens: keys, the passing of time, and news from the engine.
 
 use crate::engine::{Change, Snapshot};
+use crate::tui::console::session::ConsoleEvent;
 use crate::tui::effect::{ConsoleId, Ticket, WorkId};
 use crate::tui::line::Said;
 use crate::tui::widget::pager::Line;
@@ -44,7 +45,9 @@ pub enum News {
     /// A console was opened.
     Opened(ConsoleId, Console),
     /// A console brings something.
-    Console(ConsoleId, crate::engine::attach::Output),
+    Console(ConsoleId, ConsoleEvent),
+    /// A verb is to be done: what was asked for turned out to be this.
+    Wanted(Vec<String>),
     /// Something beside all this went wrong, or well.
     Notice(Result<String, String>),
 }

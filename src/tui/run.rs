@@ -8,7 +8,7 @@ use crate::tui::model::Model;
 use crate::tui::msg::Msg;
 use crate::tui::terminal::{self, Taken};
 use crate::tui::theme::Depth;
-use crate::tui::update::update;
+use crate::tui::update::{drawn, update};
 use crate::tui::view::view;
 use crate::tui::work::{WAITING, Works};
 use crate::tui::world::World;
@@ -24,8 +24,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// The least time between two drawings that no key asked for: thirty a second.
 const FRAME: Duration = Duration::from_millis(33);
-/// Messages taken before the next drawing.
-const BATCH: usize = 64;
+/// How long messages are taken before keys are looked at again.
+const SLICE: Duration = Duration::from_millis(5);
 
 /// How a session begins.
 #[derive(Debug)]
@@ -143,12 +143,12 @@ impl Session {
                 message = self.messages.recv() => {
                     let Some(message) = message else { return Ok(End::Quit) };
                     let mut next = Some(message);
-                    for _ in 0..BATCH {
-                        let Some(message) = next else { break };
+                    let until = Instant::now() + SLICE;
+                    while let Some(message) = next {
                         if let Some(end) = self.take(message)? {
                             return Ok(end);
                         }
-                        next = self.messages.try_recv().ok();
+                        next = if Instant::now() < until { self.messages.try_recv().ok() } else { None };
                     }
                 }
                 _ = ticks.tick() => {
@@ -198,6 +198,9 @@ impl Session {
     fn draw(&mut self) -> io::Result<()> {
         let model = &mut self.model;
         self.screen.draw(|frame| view(model, frame))?;
+        for effect in drawn(model) {
+            self.works.perform(effect);
+        }
         self.drawn = Instant::now();
         self.dirty = false;
         Ok(())

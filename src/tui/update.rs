@@ -33,7 +33,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             if model.notice.as_ref().is_some_and(|notice| !notice.is_error && now.duration_since(notice.at).as_secs() >= GOOD_NEWS) {
                 model.notice = None;
             }
-            Vec::new()
+            let mut reaction = Reaction::none();
+            for screen in model.panes.iter_mut().chain(&mut model.layers) {
+                reaction = reaction.and(screen.tick(&model.world));
+            }
+            react(model, reaction)
         }
         Msg::News(news) => hear(model, news),
     }
@@ -50,6 +54,17 @@ fn pressed(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         return react(model, reaction);
     }
     everywhere(model, action)
+}
+
+/// What the screens want once they know their room.
+pub fn drawn(model: &mut Model) -> Vec<Effect> {
+    let front = model.panes[model.pane as usize].drawn();
+    let mut effects = react(model, front);
+    for at in 0..model.layers.len() {
+        let reaction = model.layers[at].drawn();
+        effects.extend(react(model, reaction));
+    }
+    effects
 }
 
 /// What an action means where the screen in front has no use for it.
@@ -115,6 +130,9 @@ fn react(model: &mut Model, reaction: Reaction) -> Vec<Effect> {
     }
     if let Some(pane) = reaction.go {
         effects.extend(go(model, pane));
+    }
+    if reaction.back {
+        effects.extend(go(model, model.before));
     }
     if let Some(said) = reaction.notice {
         notice(model, said);
@@ -198,6 +216,7 @@ fn hear(model: &mut Model, mut news: News) -> Vec<Effect> {
         }
         News::Blind(sentence) => more.notice = Some(Err(sentence.clone())),
         News::Notice(said) => more.notice = Some(said.clone()),
+        News::Wanted(words) => more.effects.push(Effect::Perform(std::mem::take(words))),
         News::Opened(..) => more.go = Some(Pane::Consoles),
         News::Answer(..) | News::Console(..) => {}
     }

@@ -102,6 +102,11 @@ impl Session {
         open(kind, size, async move { engine.attach(&container).await })
     }
 
+    /// A console that a verb opened: of a container, or of a command beside it (`hangs_up`), with a terminal inside or not.
+    pub fn over(console: Console, tty: bool, stdin: bool, hangs_up: bool) -> (SessionHandle, mpsc::Receiver<ConsoleEvent>) {
+        open(Kind { writable: stdin, lines: !tty, hang_up: hangs_up }, (24, 80), std::future::ready(Ok(console)))
+    }
+
     /// A command beside a container's own, always with a terminal.
     pub fn exec(engine: &Engine, mut job: Exec, size: (u16, u16)) -> (SessionHandle, mpsc::Receiver<ConsoleEvent>) {
         (job.tty, job.interactive, job.detach) = (true, true, false);

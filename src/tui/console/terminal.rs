@@ -291,6 +291,11 @@ impl Terminal {
         (length, self.offset)
     }
 
+    /// Whether the view shows lines above the screen.
+    pub fn is_scrolled_back(&self) -> bool {
+        self.offset > 0
+    }
+
     /// Scrolls the view back (positive) or towards the present.
     pub fn scroll(&mut self, lines: isize) {
         self.scroll_to(self.offset.saturating_add_signed(lines));

@@ -147,15 +147,11 @@ impl Containers {
             },
             Action::Exec | Action::Shell => match self.one(world) {
                 Some(container) if container.state.status == Status::Running => {
-                    let mut words = vec!["exec", "-it"];
-                    if action == Action::Shell {
-                        words.push("--toolbox");
-                    }
-                    words.push(&container.name);
                     if action == Action::Exec {
-                        words.push("sh");
+                        Reaction::effect(Effect::Shell(container.id.clone()))
+                    } else {
+                        Reaction::perform(["exec", "-it", "--toolbox", container.name.as_str()])
                     }
-                    Reaction::perform(words)
                 }
                 Some(container) => Reaction::error(format!("{} does not run: start it first", container.name)),
                 None => Reaction::error("no container is selected"),

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod confirm;
 
+pub mod console;
 pub mod containers;
 pub mod details;
 pub mod help;
@@ -40,7 +41,7 @@ pub enum Pane {
 
 impl Pane {
     /// All, in their order.
-    pub const ALL: [Self; 5] = [Self::Containers, Self::Images, Self::Networks, Self::Volumes, Self::Jobs];
+    pub const ALL: [Self; 6] = [Self::Containers, Self::Images, Self::Networks, Self::Volumes, Self::Jobs, Self::Consoles];
 
     /// Its name on the screen.
     pub fn name(self) -> &'static str {
@@ -66,6 +67,8 @@ pub struct Reaction {
     pub close: bool,
     /// Another pane comes to the front.
     pub go: Option<Pane>,
+    /// The pane that was in front before this one comes back.
+    pub back: bool,
     /// A sentence at the bottom: good news, or an error, which stays until it is dismissed.
     pub notice: Option<Result<String, String>>,
     /// A thing that all screens share is to be another.
@@ -126,6 +129,7 @@ impl Reaction {
         self.open = other.open.or(self.open);
         self.close |= other.close;
         self.go = other.go.or(self.go);
+        self.back |= other.back;
         self.notice = other.notice.or(self.notice);
         self.change = other.change.or(self.change);
         self
@@ -157,6 +161,16 @@ pub trait Screen: Debug + Send {
 
     /// Hears news; the world has them already.
     fn hear(&mut self, _news: &mut News, _world: &World) -> Reaction {
+        Reaction::none()
+    }
+
+    /// Time went by: a second, or what [`Effect::Wake`] asked for.
+    fn tick(&mut self, _world: &World) -> Reaction {
+        Reaction::none()
+    }
+
+    /// It was drawn, and knows its room now.
+    fn drawn(&mut self) -> Reaction {
         Reaction::none()
     }
 

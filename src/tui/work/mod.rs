@@ -3,15 +3,16 @@
 mod answer;
 mod figures;
 
-use crate::engine::attach::{ConsoleWriter, Output};
 use crate::engine::{Engine, Event};
+use crate::id::ContainerId;
+use crate::tui::console::session::{Session, SessionHandle};
 use crate::tui::effect::{ConsoleId, Effect, Ticket, WorkId};
 use crate::tui::line::{CommandLine, Opened, Said, voice};
-use crate::tui::msg::{Msg, News};
+use crate::tui::msg::{Console, Msg, News};
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
@@ -32,17 +33,13 @@ pub struct Works {
     next: u64,
     works: HashMap<WorkId, JoinHandle<()>>,
     asked: HashMap<Ticket, JoinHandle<()>>,
-    consoles: HashMap<ConsoleId, mpsc::Sender<Keys>>,
+    consoles: Consoles,
     record: Option<PathBuf>,
     background: Vec<JoinHandle<()>>,
 }
 
-/// What goes into a console.
-#[derive(Debug)]
-enum Keys {
-    Bytes(Vec<u8>),
-    Size(u16, u16),
-}
+/// The consoles that are open, for the loop's keys and for the verbs that open them.
+type Consoles = Arc<Mutex<HashMap<ConsoleId, SessionHandle>>>;
 
 impl Drop for Works {
     fn drop(&mut self) {
@@ -63,7 +60,7 @@ impl Works {
             next: 1,
             works: HashMap::new(),
             asked: HashMap::new(),
-            consoles: HashMap::new(),
+            consoles: Consoles::default(),
             record,
             background: vec![watching, sampling],
         }
@@ -79,6 +76,7 @@ impl Works {
         match effect {
             Effect::Perform(words) => self.verbs(vec![words]),
             Effect::Script(statements) => self.verbs(statements),
+            Effect::Shell(id) => self.shell(id),
             Effect::Cancel(id) => {
                 if let Some(task) = self.works.remove(&id) {
                     task.abort();
@@ -94,10 +92,26 @@ impl Works {
                     task.abort();
                 }
             }
-            Effect::Input(id, bytes) => self.keys(id, Keys::Bytes(bytes)),
-            Effect::Resize(id, rows, columns) => self.keys(id, Keys::Size(rows, columns)),
+            Effect::Input(id, bytes) => {
+                let taken = self.open().get(&id).map_or(Ok(()), |console| console.input(bytes));
+                if let Err(error) = taken {
+                    self.tell(News::Notice(Err(error.to_string())));
+                }
+            }
+            Effect::Resize(id, rows, columns) => {
+                if let Some(console) = self.open().get(&id) {
+                    console.resize(rows, columns);
+                }
+            }
             Effect::Leave(id) => {
-                self.consoles.remove(&id);
+                self.open().remove(&id);
+            }
+            Effect::Wake(time) => {
+                let news = self.news.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(time).await;
+                    let _ = news.send(Msg::Tick(jiff::Timestamp::now())).await;
+                });
             }
             Effect::Save(path, text) => {
                 let news = self.news.clone();
@@ -120,21 +134,34 @@ impl Works {
         });
     }
 
-    fn keys(&mut self, id: ConsoleId, keys: Keys) {
-        // A console that takes nothing loses keys rather than holding up the screen.
-        if let Some(sender) = self.consoles.get(&id)
-            && let Err(mpsc::error::TrySendError::Closed(_)) = sender.try_send(keys)
-        {
-            self.consoles.remove(&id);
-        }
+    fn open(&self) -> MutexGuard<'_, HashMap<ConsoleId, SessionHandle>> {
+        self.consoles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens the best shell of a container: an `exec` like any other, once it is known of what.
+    fn shell(&mut self, id: ContainerId) {
+        let (engine, news) = (self.engine.clone(), self.news.clone());
+        tokio::spawn(async move {
+            let found = tokio::task::spawn_blocking(move || {
+                let container = engine.container(id.as_str())?;
+                let shell = engine.shell(&container)?;
+                Ok::<_, crate::engine::Error>(crate::job::exec::Exec::shell(&container, shell))
+            })
+            .await;
+            let message = match found {
+                Ok(Ok(exec)) => News::Wanted(["exec", "-it"].map(str::to_owned).into_iter().chain(exec.toolbox.then(|| "--toolbox".to_owned())).chain(exec.words).collect()),
+                Ok(Err(error)) => News::Notice(Err(error.message)),
+                Err(error) => News::Notice(Err(error.to_string())),
+            };
+            let _ = news.send(Msg::News(message)).await;
+        });
     }
 
     /// One verb after the other, until one fails.
     fn verbs(&mut self, statements: Vec<Vec<String>>) {
         let id = WorkId(self.number());
         let console = ConsoleId(self.number());
-        let (input, keys) = mpsc::channel(64);
-        self.consoles.insert(console, input);
+        let consoles = Arc::clone(&self.consoles);
         let (engine, line, news, record) = (self.engine.clone(), Arc::clone(&self.line), self.news.clone(), self.record.clone());
         let task = tokio::spawn(async move {
             let words = statements.join(&";".to_owned());
@@ -143,14 +170,13 @@ impl Works {
                 return;
             }
             let mut result = Ok(0);
-            let mut keys = Some(keys);
             for words in statements {
                 if let Some(path) = &record
                     && let Err(sentence) = note(path, &line.quote(&words))
                 {
                     let _ = tell(News::Notice(Err(sentence))).await;
                 }
-                result = verb(words, &engine, &*line, &news, (id, console), &mut keys).await;
+                result = verb(words, &engine, &*line, &news, (id, console), &consoles).await;
                 if result != Ok(0) {
                     break;
                 }
@@ -168,11 +194,10 @@ async fn verb(
     line: &dyn CommandLine,
     news: &mpsc::Sender<Msg>,
     (id, console): (WorkId, ConsoleId),
-    keys: &mut Option<mpsc::Receiver<Keys>>,
+    consoles: &Consoles,
 ) -> Result<i32, String> {
     let (voice, mut ear) = voice();
-    let title = words.join(" ");
-    let mut working = line.perform(words, engine.clone(), voice);
+    let mut working = line.perform(words.clone(), engine.clone(), voice);
     let mut done = None;
     loop {
         let said = tokio::select! {
@@ -187,10 +212,7 @@ async fn verb(
         };
         match said {
             None => break,
-            Some(Said::Console(opened)) => match keys.take() {
-                Some(keys) => console_begins(news, console, &title, *opened, keys).await,
-                None => return Err("one line opens one console at most".to_owned()),
-            },
+            Some(Said::Console(opened)) => console_begins(news, console, &words, *opened, consoles).await,
             Some(said) => {
                 let _ = news.send(Msg::News(News::Said(id, said))).await;
             }
@@ -206,43 +228,23 @@ async fn verb(
     }
 }
 
-async fn console_begins(news: &mpsc::Sender<Msg>, id: ConsoleId, title: &str, opened: Opened, keys: mpsc::Receiver<Keys>) {
-    let (mut reader, writer) = opened.console.split();
-    let about = crate::tui::msg::Console { title: title.to_owned(), tty: opened.tty, stdin: opened.stdin, detach_keys: opened.detach_keys };
+async fn console_begins(news: &mpsc::Sender<Msg>, id: ConsoleId, words: &[String], opened: Opened, consoles: &Consoles) {
+    // What was executed for a console ends with it, as with a terminal's window; a container runs on.
+    let hangs_up = words.iter().take(2).any(|word| word == "exec");
+    let about = Console { title: words.join(" "), tty: opened.tty, stdin: opened.stdin, detach_keys: opened.detach_keys };
+    let (handle, mut events) = Session::over(opened.console, opened.tty, opened.stdin, hangs_up);
+    consoles.lock().unwrap_or_else(PoisonError::into_inner).insert(id, handle);
     if news.send(Msg::News(News::Opened(id, about))).await.is_err() {
         return;
     }
-    tokio::spawn(write(writer, keys));
     let news = news.clone();
     tokio::spawn(async move {
-        loop {
-            let output = match reader.next().await {
-                Ok(output) => output,
-                Err(error) => {
-                    let _ = news.send(Msg::News(News::Notice(Err(error.message)))).await;
-                    Output::Closed
-                }
-            };
-            let is_last = matches!(output, Output::Exit(_) | Output::Closed);
-            // While the screen has not taken this, the monitor keeps the next: it drops and counts what is too much.
-            if news.send(Msg::News(News::Console(id, output))).await.is_err() || is_last {
+        while let Some(event) = events.recv().await {
+            if news.send(Msg::News(News::Console(id, event))).await.is_err() {
                 return;
             }
         }
     });
-}
-
-/// Writes keys into a console until nobody types any more; then leaves it.
-async fn write(mut writer: ConsoleWriter, mut keys: mpsc::Receiver<Keys>) {
-    while let Some(keys) = keys.recv().await {
-        let written = match keys {
-            Keys::Bytes(bytes) => writer.stdin(&bytes).await,
-            Keys::Size(rows, columns) => writer.resize(rows, columns).await,
-        };
-        if written.is_err() {
-            return;
-        }
-    }
 }
 
 /// Looks at the store whenever something changed, here or elsewhere, and now and then by itself.
