@@ -1,4 +1,5 @@
-//! `demo`: a short real session on this machine's own files, each command shown before it runs.
+//! `demo`: a short real session on this machine's own files, each command shown before it runs; on a terminal the screens,
+//! with three containers to look at.
 
 use super::args::parse_verb;
 use super::face::Face;
@@ -38,11 +39,55 @@ const SESSION: [&[&str]; 10] = [
     &["rm", NAME],
 ];
 
+/// What runs while the screens are looked at: name, options, script.
+const LIVE: [(&str, &[&str], &str); 3] = [
+    ("demo-clock", &["-d", "-m", "64m", "--pids-limit", "32"], "while :; do date; sleep 1; done"),
+    (
+        "demo-busy",
+        &["-d", "-m", "128m", "--cpus", "0.25"],
+        "n=0; while :; do n=$((n + 1)); i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; echo round $n; echo $n >>/root/rounds; [ $((n % 10)) -ne 0 ] || echo ten more >&2; done",
+    ),
+    ("demo-shell", &["-d", "-i", "-t", "-m", "256m"], "echo 'attach here: this shell is on your machine, and nothing it changes is'; exec sh"),
+];
+
+/// Opens the screens with the live containers, and takes those away when the user leaves.
+pub async fn live(engine: Engine) -> Result<i32> {
+    for (name, ..) in LIVE {
+        free(&engine, name)?;
+    }
+    let result = match start(&engine).await {
+        Ok(()) => super::workstation::open(engine.clone(), None, Vec::new()).await,
+        Err(error) => Err(error),
+    };
+    for (name, ..) in LIVE {
+        // The user may have removed it.
+        if let Ok(left) = engine.container(name) {
+            engine.remove(&left, true, true).await?;
+        }
+    }
+    result
+}
+
+async fn start(engine: &Engine) -> Result<()> {
+    for (name, options, script) in LIVE {
+        let words = ["run", "--name", name].iter().chain(options).chain(&["host", "sh", "-c", script]).map(ToString::to_string).collect::<Vec<_>>();
+        let verb = parse_verb(&words).map_err(Error::invalid)?;
+        Box::pin(perform(verb, engine, &mut Face::batch(1, false, true))).await?;
+    }
+    Ok(())
+}
+
+/// An error if the name is taken.
+fn free(engine: &Engine, name: &str) -> Result<()> {
+    match engine.container(name) {
+        Ok(_) => Err(Error::conflict(format!("a container {name} is there already")).hint(format!("`kapal rm -f {name}` removes it"))),
+        Err(_) => Ok(()),
+    }
+}
+
 /// Runs the session.
 pub async fn demo(engine: &Engine, face: &mut Face) -> Result<i32> {
-    if engine.container(NAME).is_ok() {
-        return Err(Error::conflict(format!("a container {NAME} is there already")).hint(format!("`kapal rm -f {NAME}` removes it")));
-    }
+    free(engine, NAME)?;
     face.say("This runs a container on this machine's own files, read-only below a layer of its own. Nothing of it stays.")?;
     let result = session(engine, face).await;
     if result.is_err()

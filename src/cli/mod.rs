@@ -35,6 +35,7 @@ pub fn main() -> ExitCode {
     // The screens must answer while containers shout and layers are unpacked; one verb needs no second thread.
     let mut builder = match arguments.action {
         args::Action::Screens(_) => tokio::runtime::Builder::new_multi_thread(),
+        args::Action::Verb(ref verb) if matches!(**verb, verb::Verb::Demo) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let runtime = match builder.enable_all().build() {
@@ -61,6 +62,9 @@ async fn run(arguments: args::Arguments) -> ExitCode {
                 Ok(engine) => engine,
                 Err(error) => return fail(&error, failure),
             };
+            if matches!(*verb, verb::Verb::Demo) && workstation::has_terminal() {
+                return ended(demo::live(engine).await, failure);
+            }
             ended(perform::perform(*verb, &engine, &mut face).await, failure)
         }
         args::Action::Batch(script) => match Engine::open(options) {
