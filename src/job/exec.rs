@@ -36,6 +36,9 @@ pub struct Exec {
     /// All capabilities
     #[arg(long)]
     pub privileged: bool,
+    /// Rows and columns of the terminal here, read by the front-end.
+    #[arg(skip)]
+    pub size: Option<(u16, u16)>,
     /// Container, then the command and its arguments
     #[arg(value_name = "CONTAINER COMMAND [ARG]", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<String>,
@@ -87,6 +90,7 @@ impl Job for Exec {
             tty: self.tty,
             stdin: self.interactive && !self.detach,
             privileged: self.privileged,
+            size: self.size,
         };
         let (id, console) = context.engine.exec(&container, options, self.detach).await?;
         context.engine.tell(&container, "exec_start", &[("execID", id.clone())]);

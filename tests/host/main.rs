@@ -3,6 +3,7 @@
 
 mod batch;
 mod conformance;
+mod console;
 mod crash;
 mod extract;
 mod graph;

@@ -1,0 +1,159 @@
+//! Consoles: terminals, the keys that leave them, signals on their way past what was typed, readers that go away.
+
+use crate::store::{Store, finish, status_of, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A program on a terminal of the test's own.
+struct OnTerminal {
+    child: Child,
+    keys: File,
+    kept: OwnedFd,
+    seen: Arc<Mutex<String>>,
+}
+
+impl OnTerminal {
+    fn start(mut command: Command) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let slave = || rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        let kept = slave();
+        tcsetwinsize(&kept, Winsize { ws_row: 33, ws_col: 101, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        let child = command.stdin(slave()).stdout(slave()).stderr(slave()).spawn().unwrap();
+        let keys = File::from(master);
+        let mut screen = keys.try_clone().unwrap();
+        let seen = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length) = screen.read(&mut buffer) {
+                written.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..length]));
+            }
+        });
+        Self { child, keys, kept, seen }
+    }
+
+    fn types(&mut self, keys: &[u8]) {
+        self.keys.write_all(keys).unwrap();
+    }
+
+    #[track_caller]
+    fn shows(&self, text: &str) {
+        let began = Instant::now();
+        while !self.seen.lock().unwrap().contains(text) {
+            assert!(began.elapsed() < Duration::from_secs(30), "the terminal does not show {text:?}: {:?}", self.seen.lock().unwrap());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn is_raw(&self) -> bool {
+        !tcgetattr(&self.kept).unwrap().local_modes.contains(LocalModes::ICANON)
+    }
+
+    /// Its status; the terminal is as it was.
+    #[track_caller]
+    fn ends(&mut self) -> i32 {
+        until("it ends", || self.child.try_wait().unwrap().is_some());
+        assert!(!self.is_raw(), "the terminal is given back");
+        status_of(self.child.wait().unwrap())
+    }
+}
+
+#[test]
+fn a_terminal_is_left_and_found_again() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let mut first = OnTerminal::start(store.command(&["run", "-it", "--name", "shared", &image, "sh", "-c", "stty size; exec sh"]));
+    first.shows("33 101");
+    until("the terminal is raw", || first.is_raw());
+    first.types(b"echo two$((1+1))\n");
+    first.shows("two2");
+    first.types(b"\x10");
+    std::thread::sleep(Duration::from_millis(700));
+    first.types(b"\x11\x10\x11");
+    first.shows("read escape sequence");
+    assert_eq!(first.ends(), 0, "a lone ctrl-p is the shell's, ctrl-p ctrl-q leaves");
+    assert_eq!(store.field("shared", ".State.Status"), "running");
+
+    let mut again = OnTerminal::start(store.command(&["attach", "--detach-keys", "ctrl-x,x", "shared"]));
+    again.shows("two2");
+    let mut other = OnTerminal::start(store.command(&["attach", "shared"]));
+    other.shows("two2");
+    other.types(b"\x15echo three$((1+2))\n");
+    again.shows("three3");
+    other.shows("three3");
+    again.types(b"\x18x");
+    assert_eq!(again.ends(), 0, "the keys that the option names");
+    other.types(b"exit 4\n");
+    assert_eq!(other.ends(), 4);
+    assert_eq!(store.field("shared", ".State.ExitCode"), "4");
+}
+
+#[test]
+fn signals_do_not_wait_behind_what_was_typed() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let script = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut command = store.command(&["run", "-i", "--name", "deaf", &image, "sh", "-c", script]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut typing = child.stdin.take().unwrap();
+    // More than all that lies between: the writer is stuck until the end.
+    let writer = std::thread::spawn(move || typing.write_all(&vec![b'x'; 4 << 20]).is_err());
+    until("it is ready", || store.ok(&["ps", "-q"]) != "" && store.ok(&["logs", "deaf"]) == "ready");
+    std::thread::sleep(Duration::from_millis(300));
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    until("it ends", || child.try_wait().unwrap().is_some());
+    assert_eq!(status_of(child.wait().unwrap()), 7);
+    assert!(writer.join().unwrap(), "nobody read all of it");
+}
+
+#[test]
+fn watching_ends_where_signals_are_not_passed_on() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let ends = |arguments: &[&str], name: &str| {
+        let mut child = store.command(arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        until("it runs", || store.ok(&["ps", "-q", "--filter", &format!("name={name}")]) != "");
+        // A signal before the program looks at signals ends it, too.
+        std::thread::sleep(Duration::from_millis(300));
+        kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+        until("it ends", || child.try_wait().unwrap().is_some());
+        assert_eq!(status_of(child.wait().unwrap()), 130, "{arguments:?}");
+        assert_eq!(store.field(name, ".State.Status"), "running");
+    };
+    ends(&["run", "--sig-proxy=false", "--name", "free", &image, "sleep", "1000"], "free");
+    store.ok(&["run", "-d", "-t", "--name", "drawn", &image, "sleep", "1000"]);
+    ends(&["attach", "--no-stdin", "drawn"], "drawn");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure_to_talk_about() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.ok(&["run", "-d", "--name", "talks", &image, "sh", "-c", "while :; do seq 1000; done"]);
+    for arguments in [&["logs", "-f", "talks"][..], &["exec", "talks", "yes"]] {
+        let mut child = store.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut begin = [0; 2];
+        child.stdout.take().unwrap().read_exact(&mut begin).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((status_of(output.status), String::from_utf8_lossy(&output.stderr).as_ref()), (141, ""), "{arguments:?}");
+    }
+    // One that holds its output and reads none of it blocks nobody else.
+    let mut stuck = store.command(&["attach", "talks"]).stdout(Stdio::piped()).spawn().unwrap();
+    let done = finish(store.command(&["exec", "talks", "echo", "free"]).env("X", ""), None);
+    assert_eq!(done.out, "free");
+    store.ok(&["rm", "-f", "talks"]);
+    drop(stuck.stdout.take());
+    until("it ends", || stuck.try_wait().unwrap().is_some());
+}
