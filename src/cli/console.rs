@@ -4,11 +4,13 @@ use super::face::Face;
 use super::terminal::{self, RawMode};
 use crate::container::detach::{self, Detach, DetachKeys};
 use crate::engine::attach::{Console, ConsoleWriter, Output};
-use crate::engine::{Error, Kind, Result};
+use crate::engine::{Engine, Error, Kind, Result};
+use crate::id::ContainerId;
 use crate::tui::line::Opened;
 use std::io::{self, IsTerminal};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// How a console is driven.
 #[derive(Clone, Debug)]
@@ -19,8 +21,8 @@ pub struct Drive {
     pub tty: bool,
     /// Keys that leave; ctrl-p,ctrl-q if absent.
     pub detach_keys: Option<String>,
-    /// Signals to this program go to the container.
-    pub sig_proxy: bool,
+    /// Signals to this program go to this container.
+    pub sig_proxy: Option<(Engine, ContainerId)>,
 }
 
 /// How it ended.
@@ -38,7 +40,17 @@ enum Input {
     End,
 }
 
-/// Drives a console until it ends.
+/// A task that ends with what it serves.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Drives a console until it ends. Input, output and signals each go their own way: a process that reads nothing still
+/// gets its signals, and one whose output nobody takes still gets its input.
 pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End> {
     let opened = Opened { console, tty: how.tty, stdin: how.stdin, detach_keys: how.detach_keys.clone() };
     let console = match face.hand_over(opened) {
@@ -48,63 +60,90 @@ pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End>
     let (mut reader, mut writer) = console.split();
     let terminal = how.tty && how.stdin && io::stdin().is_terminal() && !face.is_batch();
     let keys = how.detach_keys.as_deref().unwrap_or_default();
-    let mut detach = Detach::new(DetachKeys::parse(keys).map_err(|e| Error::invalid(format!("--detach-keys: {e}")))?);
+    let detach = Detach::new(DetachKeys::parse(keys).map_err(|e| Error::invalid(format!("--detach-keys: {e}")))?);
     let raw = if terminal { Some(RawMode::enter(io::stdin()).map_err(|e| Error::io("cannot switch the terminal to raw mode", &e))?) } else { None };
     if how.tty {
         resize(&mut writer).await?;
     }
-    let watch = terminal.then(|| tokio::spawn(end_on_signal()));
-    let mut input = standard_input(how.stdin);
-    let mut signals = Signals::open(how.sig_proxy && !terminal)?;
-    let mut feeding = how.stdin;
+    let _signals = match how.sig_proxy {
+        Some((engine, id)) if !terminal => Task(tokio::spawn(pass_on(Signals::open()?, engine, id))),
+        _ => Task(tokio::spawn(end_on_signal())),
+    };
+    let window = signal(SignalKind::window_change()).map_err(|e| Error::io("cannot listen to signals", &e))?;
+    let input = how.stdin.then(standard_input);
+    let mut typing = Task(tokio::spawn(feed(writer, input, terminal.then_some(detach), how.tty.then_some(window))));
     let end = loop {
-        let patience = detach.is_holding().then_some(detach::PATIENCE);
         tokio::select! {
             output = reader.next() => match output? {
-                Output::Stdout(bytes) => face.raw("stdout", &bytes)?,
-                Output::Stderr(bytes) => face.raw("stderr", &bytes)?,
+                Output::Stdout(bytes) => face.pass("stdout", bytes).await?,
+                Output::Stderr(bytes) => face.pass("stderr", bytes).await?,
                 Output::Missed(count) => face.note(&format!("kapal: {count} bytes of output were dropped: the reader is too slow"))?,
                 Output::Exit(status) => break End::Exited(status),
                 Output::Closed => return Err(Error::new(Kind::Unavailable, "the container's monitor closed the console").hint("`kapal ps -a` tells what became of it")),
             },
-            word = input.recv(), if feeding => match word {
-                Some(Input::Bytes(bytes)) if terminal => {
-                    let pass = detach.feed(&bytes);
-                    if !pass.pass.is_empty() {
-                        writer.stdin(&pass.pass).await?;
-                    }
-                    if pass.detached {
-                        break End::Detached;
-                    }
-                }
-                Some(Input::Bytes(bytes)) => feeding = writer.stdin(&bytes).await.is_ok(),
-                Some(Input::End) | None => {
-                    feeding = false;
-                    // Its process may have ended meanwhile: the output tells.
-                    let _ = writer.eof().await;
-                }
-            },
-            () = patient(patience) => {
-                let held = detach.timeout();
-                if !held.is_empty() {
-                    writer.stdin(&held).await?;
-                }
-            }
-            event = signals.next() => match event {
-                Event::Resized if how.tty => resize(&mut writer).await?,
-                Event::Resized => {}
-                Event::Signal(number) => { let _ = writer.signal(number).await; }
-            },
+            // It goes on until the user leaves; until then the line stays open, or the monitor would hang up first.
+            _line = &mut typing.0 => break End::Detached,
         }
     };
     drop(raw);
-    watch.inspect(tokio::task::JoinHandle::abort);
     if end == End::Detached {
         // The cursor stands where the container left it.
         face.note("")?;
         face.note("read escape sequence")?;
     }
     Ok(end)
+}
+
+/// Hands the container what is typed, and the size of the window, until the user types the keys that leave.
+async fn feed(mut writer: ConsoleWriter, input: Option<mpsc::Receiver<Input>>, mut detach: Option<Detach>, mut window: Option<Signal>) -> ConsoleWriter {
+    let mut feeding = input.is_some();
+    // Without one that is fed nothing ends: whoever else is attached may have more to type.
+    let mut input = input.unwrap_or_else(|| mpsc::channel(1).1);
+    loop {
+        let patience = detach.as_ref().is_some_and(Detach::is_holding).then_some(detach::PATIENCE);
+        // A write that fails means that the process has ended, and how the output tells.
+        tokio::select! {
+            word = input.recv(), if feeding => match (word, &mut detach) {
+                (Some(Input::Bytes(bytes)), Some(detach)) => {
+                    let typed = detach.feed(&bytes);
+                    feeding = typed.pass.is_empty() || writer.stdin(&typed.pass).await.is_ok();
+                    if typed.detached {
+                        return writer;
+                    }
+                }
+                (Some(Input::Bytes(bytes)), None) => feeding = writer.stdin(&bytes).await.is_ok(),
+                (Some(Input::End) | None, _) => {
+                    feeding = false;
+                    let _ = writer.eof().await;
+                }
+            },
+            () = patient(patience) => {
+                let held = detach.as_mut().map(Detach::timeout).unwrap_or_default();
+                feeding = writer.stdin(&held).await.is_ok();
+            }
+            () = resized(&mut window) => {
+                let _ = resize(&mut writer).await;
+            }
+        }
+    }
+}
+
+async fn resized(window: &mut Option<Signal>) {
+    match window {
+        Some(window) => drop(window.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Passes signals on to the container, not behind what was typed but on a way of their own.
+async fn pass_on(mut signals: Signals, engine: Engine, id: ContainerId) {
+    loop {
+        let number = signals.next().await;
+        if let Ok(container) = engine.container_by_id(&id) {
+            // One that has just ended needs no signal any more.
+            let _ = engine.kill(&container, number).await;
+        }
+    }
 }
 
 /// Ends the program on a signal that means so, with the terminal as it was.
@@ -114,13 +153,17 @@ async fn end_on_signal() {
     }
 }
 
-/// Standard input as it comes; nothing if it is not wanted.
-fn standard_input(wanted: bool) -> mpsc::Receiver<Input> {
+/// Standard input as it comes.
+fn standard_input() -> mpsc::Receiver<Input> {
     let (sender, input) = mpsc::channel(4);
-    if wanted {
-        std::thread::spawn(move || read_stdin(&sender));
-    }
+    std::thread::spawn(move || read_stdin(&sender));
     input
+}
+
+/// Rows and columns of the terminal here, for a process that is to have one.
+pub fn size() -> Option<(u16, u16)> {
+    let (columns, rows) = terminal::size(io::stdout()).or_else(|| terminal::size(io::stdin()))?;
+    Some((rows, columns))
 }
 
 async fn patient(time: Option<std::time::Duration>) {
@@ -131,8 +174,8 @@ async fn patient(time: Option<std::time::Duration>) {
 }
 
 async fn resize(writer: &mut ConsoleWriter) -> Result<()> {
-    match terminal::size(io::stdout()).or_else(|| terminal::size(io::stdin())) {
-        Some((columns, rows)) => writer.resize(rows, columns).await,
+    match size() {
+        Some((rows, columns)) => writer.resize(rows, columns).await,
         None => Ok(()),
     }
 }
@@ -155,55 +198,31 @@ fn read_stdin(sender: &mpsc::Sender<Input>) {
     let _ = sender.blocking_send(Input::End);
 }
 
-enum Event {
-    Resized,
-    Signal(i32),
-}
-
-/// The signals that matter while a console is in the foreground.
-struct Signals {
-    window: Signal,
-    proxied: Option<Vec<(i32, Signal)>>,
-}
+/// The signals that are passed on.
+struct Signals(Vec<(i32, Signal)>);
 
 impl Signals {
-    fn open(proxy: bool) -> Result<Self> {
-        let failed = |e: io::Error| Error::io("cannot listen to signals", &e);
-        let proxied = if proxy {
-            let kinds = [
-                SignalKind::interrupt(),
-                SignalKind::terminate(),
-                SignalKind::hangup(),
-                SignalKind::quit(),
-                SignalKind::user_defined1(),
-                SignalKind::user_defined2(),
-            ];
-            Some(kinds.into_iter().map(|kind| Ok((kind.as_raw_value(), signal(kind)?))).collect::<io::Result<_>>().map_err(failed)?)
-        } else {
-            None
-        };
-        Ok(Self { window: signal(SignalKind::window_change()).map_err(failed)?, proxied })
+    fn open() -> Result<Self> {
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+            SignalKind::quit(),
+            SignalKind::user_defined1(),
+            SignalKind::user_defined2(),
+        ];
+        let opened = kinds.into_iter().map(|kind| Ok((kind.as_raw_value(), signal(kind)?))).collect::<io::Result<_>>();
+        opened.map(Self).map_err(|e| Error::io("cannot listen to signals", &e))
     }
 
-    async fn next(&mut self) -> Event {
-        let proxied = async {
-            match &mut self.proxied {
-                None => std::future::pending().await,
-                Some(signals) => {
-                    let waits = signals.iter_mut().map(|(number, signal)| {
-                        let number = *number;
-                        Box::pin(async move {
-                            signal.recv().await;
-                            number
-                        })
-                    });
-                    futures_util::future::select_all(waits).await.0
-                }
-            }
-        };
-        tokio::select! {
-            _ = self.window.recv() => Event::Resized,
-            number = proxied => Event::Signal(number),
-        }
+    async fn next(&mut self) -> i32 {
+        let waits = self.0.iter_mut().map(|(number, signal)| {
+            let number = *number;
+            Box::pin(async move {
+                signal.recv().await;
+                number
+            })
+        });
+        futures_util::future::select_all(waits).await.0
     }
 }

@@ -109,6 +109,21 @@ impl Face {
         }
     }
 
+    /// The same, where the reader may be slow: what else is under way does not wait for it.
+    pub async fn pass(&mut self, stream: &'static str, bytes: Vec<u8>) -> Result<()> {
+        if self.json || matches!(self.sink, Sink::Captured(_)) {
+            return self.raw(stream, &bytes);
+        }
+        let write = move || {
+            if stream == "stderr" {
+                return io::stderr().lock().write_all(&bytes);
+            }
+            let mut out = io::stdout().lock();
+            out.write_all(&bytes).and_then(|()| out.flush())
+        };
+        written(tokio::task::spawn_blocking(write).await.unwrap_or_else(|gone| Err(io::Error::other(gone))))
+    }
+
     /// A line of the result; the caller has made foreign text in it harmless.
     pub fn say(&mut self, line: &str) -> Result<()> {
         self.print(&format!("{line}\n"))
@@ -237,7 +252,7 @@ fn cell<'a>(row: &'a Value, key: &str) -> &'a str {
 fn written(result: io::Result<()>) -> Result<()> {
     result.map_err(|error| {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            Error::new(crate::engine::Kind::Cancelled, "nobody reads the output any more")
+            Error::new(crate::engine::Kind::Unread, "nobody reads the output any more")
         } else {
             Error::io("cannot write the output", &error)
         }

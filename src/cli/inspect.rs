@@ -117,6 +117,27 @@ pub fn version(format: Option<&str>, face: &mut Face) -> Result<i32> {
     Ok(0)
 }
 
+/// An event under the names that docker's has: small letters in JSON, capitals for templates.
+///
+/// Source: Docker Engine API, EventMessage, with the fields of before version 1.22 that its clients still print.
+fn event(happening: &job::events::Happening, json: bool) -> Value {
+    let mut value = serde_json::to_value(happening).unwrap_or_default();
+    let from = happening.actor.attributes.get("image").cloned().unwrap_or(json!(""));
+    let fields = [
+        ("status", "Status", json!(happening.action)),
+        ("id", "ID", json!(happening.actor.id)),
+        ("from", "From", from),
+        ("scope", "Scope", json!("local")),
+        ("time", "Time", json!(happening.time_nano.div_euclid(1_000_000_000))),
+        ("timeNano", "TimeNano", json!(happening.time_nano)),
+    ];
+    if let Value::Object(event) = &mut value {
+        event.remove("TimeNano");
+        event.extend(fields.into_iter().map(|(small, capital, field)| (if json { small } else { capital }.to_owned(), field)));
+    }
+    value
+}
+
 /// What happens, a line each, until the time is over or Ctrl-C.
 pub async fn events(verb: Streaming<job::events::Events>, engine: &Engine, face: &mut Face) -> Result<i32> {
     let Streaming { mut job, format } = verb;
@@ -130,13 +151,12 @@ pub async fn events(verb: Streaming<job::events::Events>, engine: &Engine, face:
             _ = tokio::signal::ctrl_c() => return Ok(130),
         };
         let Some(happening) = happening else { return Ok(0) };
-        let value = serde_json::to_value(&happening).unwrap_or_default();
         if let Some(format) = &format {
-            face.formatted(format, &[value], &[])?;
+            face.formatted(format, &[event(&happening, format == "json")], &[])?;
             continue;
         }
         let attributes: Vec<String> = happening.actor.attributes.iter().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect();
         let time = Timestamp::from_nanosecond(i128::from(happening.time_nano)).unwrap_or_default();
-        face.say(&text::clean(&format!("{time} {} {} {} ({})", happening.kind, happening.action, happening.actor.id, attributes.join(", "))))?;
+        face.say(&text::clean(&format!("{time:.9} {} {} {} ({})", happening.kind, happening.action, happening.actor.id, attributes.join(", "))))?;
     }
 }

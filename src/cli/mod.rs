@@ -101,6 +101,7 @@ pub fn exit_status(error: &Error, failure: i32) -> i32 {
         Kind::CommandNotFound => 127,
         Kind::CommandNotExecutable => 126,
         Kind::Cancelled => 130,
+        Kind::Unread => 128 + rustix::process::Signal::PIPE.as_raw(),
         _ => failure,
     }
 }
@@ -114,7 +115,10 @@ pub fn sentence(error: &Error) -> String {
 }
 
 fn fail(error: &Error, failure: i32) -> ExitCode {
-    // Standard error may be gone too; the status still tells.
+    // As a program that SIGPIPE ends says nothing. Standard error may be gone too; the status still tells.
+    if error.kind == Kind::Unread {
+        return ExitCode::from(exit_status(error, failure) as u8);
+    }
     let _ = writeln!(std::io::stderr().lock(), "{}", text::clean(&sentence(error)));
     ExitCode::from(exit_status(error, failure) as u8)
 }

@@ -1,9 +1,11 @@
 //! The verbs with a process in the foreground: run, exec, start, attach, logs.
 
-use super::console::{Drive, End, drive};
+use super::console::{self, Drive, End, drive};
 use super::face::Face;
 use super::{text, transfer, when};
+use crate::container::Container;
 use crate::engine::{Engine, Error, Result};
+use crate::id::ContainerId;
 use crate::job;
 use serde_json::json;
 use std::io::{self, IsTerminal};
@@ -25,17 +27,25 @@ fn detach_keys(option: Option<String>, engine: &Engine) -> Option<String> {
     })
 }
 
+/// Where signals go while someone looks at a container. One with a terminal gets them from its keys; without that, ctrl-c
+/// here could not end the looking.
+fn proxy(wanted: bool, container: &Container, engine: &Engine) -> Option<(Engine, ContainerId)> {
+    (wanted && !container.config.tty).then(|| (engine.clone(), container.id.clone()))
+}
+
 /// `run`.
-pub async fn run(job: job::run::Run, engine: &Engine, face: &mut Face) -> Result<i32> {
+pub async fn run(mut job: job::run::Run, engine: &Engine, face: &mut Face) -> Result<i32> {
     let options = &job.options;
-    let how = Drive { stdin: options.interactive, tty: options.tty, detach_keys: detach_keys(job.detach_keys.clone(), engine), sig_proxy: job.sig_proxy };
-    let detach = job.detach;
+    let mut how = Drive { stdin: options.interactive, tty: options.tty, detach_keys: detach_keys(job.detach_keys.clone(), engine), sig_proxy: None };
+    let (detach, sig_proxy) = (job.detach, job.sig_proxy);
     if !detach {
         check_terminal(options.tty, options.interactive, face)?;
     }
     let quiet = options.quiet;
+    job.size = options.tty.then(console::size).flatten();
     let started = transfer::with_progress(job, engine, face, quiet).await?;
     face.give(json!({ "ID": started.id, "Name": started.name }));
+    how.sig_proxy = sig_proxy.then(|| (engine.clone(), started.id.clone()));
     match started.console {
         None => {
             face.say(started.id.as_str())?;
@@ -49,11 +59,12 @@ pub async fn run(job: job::run::Run, engine: &Engine, face: &mut Face) -> Result
 }
 
 /// `exec`.
-pub async fn exec(job: job::exec::Exec, engine: &Engine, face: &mut Face) -> Result<i32> {
-    let how = Drive { stdin: job.interactive, tty: job.tty, detach_keys: detach_keys(job.detach_keys.clone(), engine), sig_proxy: false };
+pub async fn exec(mut job: job::exec::Exec, engine: &Engine, face: &mut Face) -> Result<i32> {
+    let how = Drive { stdin: job.interactive, tty: job.tty, detach_keys: detach_keys(job.detach_keys.clone(), engine), sig_proxy: None };
     if !job.detach {
         check_terminal(job.tty, job.interactive, face)?;
     }
+    job.size = job.tty.then(console::size).flatten();
     let started = engine.run(job).await?;
     match started.console {
         None => {
@@ -68,12 +79,15 @@ pub async fn exec(job: job::exec::Exec, engine: &Engine, face: &mut Face) -> Res
 }
 
 /// `start`.
-pub async fn start(job: job::start::Start, engine: &Engine, face: &mut Face) -> Result<i32> {
+pub async fn start(mut job: job::start::Start, engine: &Engine, face: &mut Face) -> Result<i32> {
     let (interactive, detach_keys) = (job.interactive, detach_keys(job.detach_keys.clone(), engine));
+    // Without a terminal of its own the container has no use for it.
+    job.size = console::size();
     let outcome = engine.run(job).await?;
     match outcome.console {
         Some((container, console)) => {
-            let how = Drive { stdin: interactive && container.config.open_stdin, tty: container.config.tty, detach_keys, sig_proxy: true };
+            let sig_proxy = proxy(true, &container, engine);
+            let how = Drive { stdin: interactive && container.config.open_stdin, tty: container.config.tty, detach_keys, sig_proxy };
             match drive(console, how, face).await? {
                 End::Exited(status) => Ok(status),
                 End::Detached => Ok(0),
@@ -87,6 +101,7 @@ pub async fn start(job: job::start::Start, engine: &Engine, face: &mut Face) -> 
 pub async fn attach(job: job::attach::Attach, engine: &Engine, face: &mut Face) -> Result<i32> {
     let (no_stdin, detach_keys, sig_proxy) = (job.no_stdin, detach_keys(job.detach_keys.clone(), engine), job.sig_proxy);
     let (container, console) = engine.run(job).await?;
+    let sig_proxy = proxy(sig_proxy, &container, engine);
     let how = Drive { stdin: container.config.open_stdin && !no_stdin, tty: container.config.tty, detach_keys, sig_proxy };
     check_terminal(how.tty, how.stdin, face)?;
     match drive(console, how, face).await? {

@@ -40,6 +40,17 @@ fn cut(words: &str, columns: usize, whole: bool) -> String {
     if whole { words.to_owned() } else { text::truncate(words, columns).into_owned() }
 }
 
+/// A command as docker lists it: a word with a space in quotes.
+fn command(words: &[String]) -> String {
+    let words = words.iter().enumerate().map(|(at, word)| if at > 0 && word.contains(' ') { format!("'{word}'") } else { word.clone() });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// In double quotes, with those inside escaped.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 /// `Up 3 minutes`, `Exited (0) 2 hours ago`, `Created` …
 pub fn status(container: &Container, now: Timestamp) -> String {
     match container.state.status {
@@ -51,7 +62,7 @@ pub fn status(container: &Container, now: Timestamp) -> String {
 /// A row of `ps`.
 pub fn container(listed: &Listed, whole: bool, now: Timestamp) -> Value {
     let c = &listed.container;
-    let command = c.command().join(" ");
+    let command = command(&c.command());
     let mounts: Vec<&str> = c.host_config.mounts.iter().map(|m| m.name.as_deref().unwrap_or(&m.source)).filter(|m| !m.is_empty()).collect();
     let labels: Vec<String> = c.config.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
     let size = match (listed.size, listed.image_size) {
@@ -61,9 +72,9 @@ pub fn container(listed: &Listed, whole: bool, now: Timestamp) -> Value {
     json!({
         "ID": if whole { c.id.as_str() } else { c.id.short() },
         "Image": c.image,
-        "Command": format!("\"{}\"", cut(&command, 20, whole)),
+        "Command": quoted(&cut(&command, 20, whole)),
         "CreatedSince": when::ago(c.created, now),
-        "CreatedAt": c.created.to_string(),
+        "CreatedAt": when::at(c.created),
         "RunningFor": when::ago(c.created, now),
         "Status": status(c, now),
         "State": c.state.status.as_str(),
@@ -86,7 +97,7 @@ pub fn image(image: &Image, whole: bool, now: Timestamp) -> Vec<Value> {
             "Digest": digest,
             "ID": if whole { image.id.as_str() } else { image.id.short() },
             "CreatedSince": image.created.map_or_else(|| "N/A".to_owned(), |created| when::ago(created, now)),
-            "CreatedAt": image.created.map(|created| created.to_string()).unwrap_or_default(),
+            "CreatedAt": image.created.map_or_else(|| "N/A".to_owned(), when::at),
             "Size": size::decimal(image.size),
         })
     };
@@ -149,4 +160,16 @@ pub fn space(space: &Space) -> Value {
         "Size": size::decimal(space.size),
         "Reclaimable": format!("{} ({percent}%)", size::decimal(space.reclaimable)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_quoted_as_docker_quotes_them() {
+        let words = ["sh", "-c", "echo \"a b\" \\n"].map(str::to_owned);
+        assert_eq!(command(&words), "sh -c 'echo \"a b\" \\n'");
+        assert_eq!(quoted("say \"x\" \\n"), "\"say \\\"x\\\" \\\\n\"");
+    }
 }

@@ -117,7 +117,7 @@ impl Run<'_> {
             let hint = error.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
             say(&format!("kapal: line {line}: {}{hint}", error.message));
         }
-        Ok(self.keep_going && error.kind != Kind::Cancelled)
+        Ok(self.keep_going && !matches!(error.kind, Kind::Cancelled | Kind::Unread))
     }
 }
 

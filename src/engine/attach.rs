@@ -162,7 +162,7 @@ impl Engine {
 
     /// The console of a running container.
     pub async fn attach(&self, container: &Container) -> Result<Console> {
-        let hello = Hello { stdin: container.config.open_stdin, output: true, scrollback: true, exit: true };
+        let hello = Hello { stdin: container.config.open_stdin, output: true, scrollback: true, exit: true, size: None };
         if !container.state.status.is_alive() {
             return Err(Error::conflict(format!("container {} is not running: nothing to attach to", container.name))
                 .hint(format!("start it first: `kapal start -a {}`", container.name)));

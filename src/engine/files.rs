@@ -2,14 +2,14 @@
 
 use super::recovery::exec_driver;
 use super::{Engine, Error, Result};
-use crate::container::{Container, MountKind};
+use crate::container::{Config, Container, MountKind};
 use crate::graph::diff::{self, Pack};
-use crate::graphdriver::{Base, Change, GraphDriver};
+use crate::graphdriver::{Base, Change, ChangeKind, GraphDriver};
 use rustix::fs::{Mode, OFlags};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// Bytes of the files in a folder; what cannot be read counts nothing.
 pub fn tree_size(path: &Path) -> u64 {
@@ -32,9 +32,15 @@ impl Engine {
         work(driver, base).map_err(|e| Error::io(format_args!("container {}: {what}", container.name), &e))
     }
 
-    /// How a container's files differ from its image.
+    /// How a container's files differ from its image. What a start made for something to be mounted on is no change.
     pub fn changes(&self, container: &Container) -> Result<Vec<Change>> {
-        self.with_base(container, |driver, base| driver.changes(&container.id, base), "cannot compare its files")
+        let mut changes = self.with_base(container, |driver, base| driver.changes(&container.id, base), "cannot compare its files")?;
+        let is_candidate = |change: &Change| change.kind == ChangeKind::Added && MOUNT_POINTS.iter().any(|point| change.path == Path::new(point));
+        if changes.iter().any(is_candidate) {
+            let root = self.with_base(container, |driver, base| driver.mount(&container.id, base, true), "cannot mount its files")?;
+            changes.retain(|change| !is_candidate(change) || !is_empty(&root, &change.path));
+        }
+        Ok(changes)
     }
 
     /// Bytes in a container's writable layer.
@@ -55,6 +61,37 @@ impl Engine {
             }
         }
         self.with_base(container, |driver, base| driver.mount(&container.id, base, read_only), "cannot mount its files")
+    }
+
+    /// The root and the path in it that lead to `path` of a container, whether it runs or not: the volumes of one that does
+    /// not are reached where they are kept.
+    ///
+    /// # Errors
+    /// `write` is asked for where the container itself may not write; its files cannot be mounted.
+    pub fn root_for(&self, container: &Container, path: &Path, write: bool) -> Result<(OwnedFd, PathBuf)> {
+        if container.state.status.is_alive() {
+            return Ok((self.root(container, !write)?, path.to_owned()));
+        }
+        let clean: PathBuf = path.components().filter(|part| !matches!(part, Component::CurDir)).collect();
+        let mounts = container.host_config.mounts.iter().filter(|mount| mount.kind != MountKind::Tmpfs && clean.starts_with(&mount.destination));
+        let Some(mount) = mounts.max_by_key(|mount| mount.destination.len()) else {
+            if write && container.host_config.readonly_rootfs {
+                return Err(Error::conflict(format!("the files of container {} are marked read-only", container.name)));
+            }
+            return Ok((self.root(container, !write)?, path.to_owned()));
+        };
+        if write && mount.read_only {
+            return Err(Error::conflict(format!("{} of container {} is mounted read-only", mount.destination, container.name)));
+        }
+        let rest = path.strip_prefix(&mount.destination).unwrap_or(Path::new(""));
+        let source = Path::new(&mount.source);
+        // A single file is reached through the folder that holds it.
+        let (folder, rest) = match (source.parent(), source.file_name()) {
+            (Some(folder), Some(name)) if !source.is_dir() => (folder, PathBuf::from(name)),
+            _ => (source, rest.to_owned()),
+        };
+        let opened = rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+        Ok((opened.map_err(|e| Error::io(format_args!("cannot open {}", folder.display()), &e.into()))?, Path::new("/").join(rest)))
     }
 
     /// Writes a container's files as a tar archive.
@@ -150,14 +187,35 @@ impl Engine {
 }
 
 fn config(container: &Container) -> Value {
-    let mut value = serde_json::to_value(&container.config).unwrap_or_default();
+    let mut value = shown(&container.config);
     value["Image"] = json!(container.image);
-    let folders: serde_json::Map<String, Value> = container.config.volumes.iter().map(|folder| (folder.clone(), json!({}))).collect();
-    value["Volumes"] = Value::Object(folders);
-    let ports: serde_json::Map<String, Value> = container.config.exposed_ports.iter().map(|port| (port.clone(), json!({}))).collect();
-    value["ExposedPorts"] = Value::Object(ports);
     value["Hostname"] = json!(crate::execdriver::spec::hostname(container));
     value
+}
+
+/// A configuration as docker shows it: volumes and ports are the keys of an object.
+pub fn shown(config: &Config) -> Value {
+    let mut value = serde_json::to_value(config).unwrap_or_default();
+    for (key, names) in [("Volumes", &config.volumes), ("ExposedPorts", &config.exposed_ports)] {
+        value[key] = Value::Object(names.iter().map(|name| (name.clone(), json!({}))).collect());
+    }
+    value
+}
+
+/// What a start makes in an image that lacks it, to mount on.
+const MOUNT_POINTS: [&str; 6] = ["dev", "etc/hostname", "etc/hosts", "etc/resolv.conf", "proc", "sys"];
+
+/// Whether a path of a root is an empty file or an empty folder.
+fn is_empty(root: &OwnedFd, path: &Path) -> bool {
+    let how = rustix::fs::ResolveFlags::IN_ROOT | rustix::fs::ResolveFlags::NO_SYMLINKS;
+    let Ok(found) = rustix::fs::openat2(root, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty(), how) else { return false };
+    match rustix::fs::fstat(&found).map(|stat| (rustix::fs::FileType::from_raw_mode(stat.st_mode), stat.st_size)) {
+        Ok((rustix::fs::FileType::RegularFile, size)) => size == 0,
+        Ok((rustix::fs::FileType::Directory, _)) => {
+            rustix::fs::Dir::read_from(&found).is_ok_and(|entries| entries.flatten().all(|entry| matches!(entry.file_name().to_bytes(), b"." | b"..")))
+        }
+        _ => false,
+    }
 }
 
 fn host_config(container: &Container) -> Value {

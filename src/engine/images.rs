@@ -350,7 +350,7 @@ impl Image {
             "RepoDigests": self.digests,
             "Created": self.created.map(|created| created.to_string()),
             "Author": self.document.author,
-            "Config": self.config,
+            "Config": super::files::shown(&self.config),
             "Architecture": self.document.architecture,
             "Variant": self.document.variant,
             "Os": self.document.os,

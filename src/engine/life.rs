@@ -86,7 +86,7 @@ impl Engine {
         }
         let name = ContainerId::random().map_err(|e| Error::io("no random numbers", &e))?.short().to_owned();
         let (ours, theirs) = attach::pair()?;
-        let stdin = options.stdin;
+        let hello = Hello { stdin: options.stdin, output: true, scrollback: false, exit: true, size: options.size };
         let task =
             Task { container: container.clone(), place: self.place().clone(), hidden: Vec::new(), exec: Some((name.clone(), options)), first_client: !detach };
         let place = self.place().exec_console(&container.id, &name).with_extension("lock");
@@ -97,7 +97,7 @@ impl Engine {
             let _ = std::fs::remove_file(&place);
             outcome
         };
-        let console = if detach { None } else { Some(Console::open(ours, Hello { stdin, output: true, scrollback: false, exit: true }).await?) };
+        let console = if detach { None } else { Some(Console::open(ours, hello).await?) };
         let outcome = tokio::task::spawn_blocking(start).await.map_err(|e| Error::new(Kind::Failed, format!("the start broke down: {e}")))??;
         match outcome {
             Outcome::Started(_) => Ok((name, console)),

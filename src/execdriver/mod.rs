@@ -13,6 +13,7 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
+mod devices;
 pub mod native;
 pub mod spec;
 pub mod user;

@@ -4,6 +4,7 @@
 //! knows the standard, so that a driver gets exactly what an OCI runtime would get from a file.
 //! Source: OCI runtime specification, config.md and config-linux.md; defaults as Docker's.
 
+use super::devices::{device_rules, devices};
 use super::user::User;
 use crate::container::{Container, HostConfig, Mount, MountKind, NetworkMode, Resources};
 use oci_spec::runtime::{Process, Spec};
@@ -73,7 +74,7 @@ pub const ALL_CAPABILITIES: [&str; 41] = [
     "CHECKPOINT_RESTORE",
 ];
 
-const MASKED: [&str; 11] = [
+const MASKED: [&str; 12] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -84,6 +85,7 @@ const MASKED: [&str; 11] = [
     "/proc/scsi",
     "/proc/timer_list",
     "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
     "/sys/firmware",
 ];
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
@@ -116,6 +118,8 @@ pub struct ExecOptions {
     /// A program of this machine that runs in place of what the container has by the command's name.
     #[serde(default)]
     pub toolbox: Option<PathBuf>,
+    /// Rows and columns of its terminal at the beginning.
+    pub size: Option<(u16, u16)>,
 }
 
 /// The capabilities of a container's processes, with the `CAP_` prefix.
@@ -283,63 +287,6 @@ fn own_mount(own: &Mount) -> Value {
     options.push("rbind");
     options.push(own.propagation.as_deref().unwrap_or("rprivate"));
     json!({ "destination": own.destination, "type": "bind", "source": own.source, "options": options })
-}
-
-/// Devices of this machine that the user added.
-fn devices(host: &HostConfig) -> Result<Vec<Value>, String> {
-    host.devices
-        .iter()
-        .map(|(here, inside, _)| {
-            let stat = rustix::fs::stat(here.as_str()).map_err(|error| format!("--device {here}: {error}"))?;
-            let kind = match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
-                rustix::fs::FileType::CharacterDevice => "c",
-                rustix::fs::FileType::BlockDevice => "b",
-                _ => return Err(format!("--device {here} is not a device")),
-            };
-            let (major, minor) = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
-            Ok(json!({ "path": inside, "type": kind, "major": major, "minor": minor, "fileMode": stat.st_mode & 0o7777, "uid": stat.st_uid, "gid": stat.st_gid }))
-        })
-        .collect()
-}
-
-/// Docker's list of devices every container may use: (kind, major, minor, access).
-const DEVICES: [(&str, Option<i64>, Option<i64>, &str); 11] = [
-    ("c", None, None, "m"),
-    ("b", None, None, "m"),
-    ("c", Some(1), Some(3), "rwm"),
-    ("c", Some(1), Some(5), "rwm"),
-    ("c", Some(1), Some(7), "rwm"),
-    ("c", Some(1), Some(8), "rwm"),
-    ("c", Some(1), Some(9), "rwm"),
-    ("c", Some(5), Some(0), "rwm"),
-    ("c", Some(5), Some(1), "rwm"),
-    ("c", Some(5), Some(2), "rwm"),
-    ("c", Some(136), None, "rwm"),
-];
-
-fn device_rules(host: &HostConfig) -> Vec<Value> {
-    if host.privileged {
-        return vec![json!({ "allow": true, "access": "rwm" })];
-    }
-    let mut rules = vec![json!({ "allow": false, "access": "rwm" })];
-    for (kind, major, minor, access) in DEVICES {
-        let mut rule = json!({ "allow": true, "type": kind, "access": access });
-        for (key, number) in [("major", major), ("minor", minor)] {
-            if let Some(number) = number {
-                rule[key] = json!(number);
-            }
-        }
-        rules.push(rule);
-    }
-    for (here, _, access) in &host.devices {
-        if let Ok(stat) = rustix::fs::stat(here.as_str()) {
-            let kind = if rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::BlockDevice { "b" } else { "c" };
-            rules.push(
-                json!({ "allow": true, "type": kind, "major": rustix::fs::major(stat.st_rdev), "minor": rustix::fs::minor(stat.st_rdev), "access": access }),
-            );
-        }
-    }
-    rules
 }
 
 /// Limits as the standard has them; microseconds for processors, bytes for memory.

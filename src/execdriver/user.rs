@@ -53,7 +53,7 @@ pub fn resolve(root: BorrowedFd<'_>, text: &str, more: &[String]) -> Result<User
 fn lookup(passwd: &str, group: &str, text: &str, more: &[String]) -> Result<User, String> {
     let (name, group_name) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
     let name = if name.is_empty() { "0" } else { name };
-    let number: Option<u32> = name.parse().ok();
+    let number: Option<u32> = name.parse().ok().map(|number| in_range(number, text)).transpose()?;
     let entry = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| {
         let by_number = number.is_some() && fields.get(2).and_then(|uid| uid.parse().ok()) == number;
         fields.len() >= 6 && (fields[0] == name || by_number)
@@ -61,7 +61,8 @@ fn lookup(passwd: &str, group: &str, text: &str, more: &[String]) -> Result<User
     let mut user = match (&entry, number) {
         (Some(fields), _) => {
             let home = if fields[5].is_empty() { "/" } else { fields[5] };
-            let id = |at: usize| fields[at].parse().map_err(|_| format!("the entry of user {name} in the container's passwd file is damaged"));
+            let damaged = |_| format!("the entry of user {name} in the container's passwd file is damaged");
+            let id = |at: usize| fields[at].parse().map_err(damaged).and_then(|id| in_range(id, text));
             User { uid: id(2)?, gid: id(3)?, groups: Vec::new(), home: home.to_owned() }
         }
         (None, Some(uid)) => User { uid, gid: 0, groups: Vec::new(), home: if uid == 0 { "/root" } else { "/" }.to_owned() },
@@ -74,7 +75,7 @@ fn lookup(passwd: &str, group: &str, text: &str, more: &[String]) -> Result<User
         let login = entry.as_ref().map_or(name, |fields| fields[0]);
         let member = |line: &&str| line.rsplit(':').next().is_some_and(|members| members.split(',').any(|member| member == login));
         let groups = group.lines().filter(member).filter_map(|line| line.split(':').nth(2)?.parse().ok());
-        user.groups = groups.filter(|gid| *gid != user.gid).take(1024).collect();
+        user.groups = groups.filter(|gid| *gid != user.gid && in_range(*gid, text).is_ok()).take(1024).collect();
     }
     for wanted in more {
         let gid = group_id(group, wanted)?;
@@ -87,7 +88,13 @@ fn lookup(passwd: &str, group: &str, text: &str, more: &[String]) -> Result<User
 
 fn group_id(group: &str, wanted: &str) -> Result<u32, String> {
     let by_name = group.lines().find(|line| line.split(':').next() == Some(wanted)).and_then(|line| line.split(':').nth(2)?.parse().ok());
-    by_name.or_else(|| wanted.parse().ok()).ok_or_else(|| format!("unable to find group {wanted}: no matching entries in group file"))
+    let id = by_name.or_else(|| wanted.parse().ok()).ok_or_else(|| format!("unable to find group {wanted}: no matching entries in group file"))?;
+    in_range(id, wanted)
+}
+
+/// The kernel takes the highest number, -1, for "leave it as it is": a process would stay root.
+fn in_range(id: u32, text: &str) -> Result<u32, String> {
+    if i32::try_from(id).is_ok() { Ok(id) } else { Err(format!("user or group {text}: {id} is out of range, expected 0 to {}", i32::MAX)) }
 }
 
 #[cfg(test)]
@@ -111,6 +118,10 @@ mod tests {
         assert!(of("nobody").is_err_and(|e| e.contains("unable to find user nobody")));
         assert!(of("app:nogroup").is_err());
         assert!(of("bad").is_err());
+        for minus_one in ["4294967295", "0:4294967295", "2147483648"] {
+            assert!(of(minus_one).is_err_and(|e| e.contains("out of range")), "{minus_one}");
+        }
+        assert!(lookup("evil:x:4294967295:0::/:\n", "", "evil", &[]).is_err_and(|e| e.contains("out of range")));
         assert_eq!(lookup(PASSWD, GROUP, "app:app", &["audio".into(), "77".into()]).unwrap().groups, [29, 77]);
     }
 }

@@ -42,6 +42,9 @@ pub struct Exec {
     /// in the container's files
     #[arg(long)]
     pub toolbox: bool,
+    /// Rows and columns of the terminal here, read by the front-end.
+    #[arg(skip)]
+    pub size: Option<(u16, u16)>,
     /// Container, then the command and its arguments
     #[arg(value_name = "CONTAINER COMMAND [ARG]", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<String>,
@@ -109,6 +112,7 @@ impl Job for Exec {
             stdin: self.interactive && !self.detach,
             privileged: self.privileged,
             toolbox: if self.toolbox { Some(shell::toolbox()?) } else { None },
+            size: self.size,
         };
         let (id, console) = context.engine.exec(&container, options, self.detach).await?;
         context.engine.tell(&container, "exec_start", &[("execID", id.clone())]);

@@ -3,13 +3,18 @@
 use clap::Args;
 use std::path::PathBuf;
 
-/// Options of docker's that this version knows by name and cannot carry yet.
-pub const LATER: [&str; 27] = [
+/// Options of docker's, of these verbs and others, that this version knows by name and cannot carry yet.
+pub const LATER: [&str; 46] = [
     "--annotation",
     "--blkio-weight-device",
     "--cgroupns",
+    "--checkpoint",
+    "--checkpoint-dir",
+    "--cpu-count",
+    "--cpu-percent",
     "--cpu-rt-period",
     "--cpu-rt-runtime",
+    "--details",
     "--device-cgroup-rule",
     "--device-read-bps",
     "--device-read-iops",
@@ -20,16 +25,30 @@ pub const LATER: [&str; 27] = [
     "--health-cmd",
     "--health-interval",
     "--health-retries",
+    "--health-start-interval",
+    "--health-start-period",
     "--health-timeout",
+    "--io-maxbandwidth",
+    "--io-maxiops",
     "--ip",
     "--ip6",
     "--isolation",
+    "--kernel-memory",
     "--link",
+    "--link-local-ip",
     "--mac-address",
+    "--memory-swappiness",
+    "--net-alias",
     "--network-alias",
+    "--no-healthcheck",
     "--publish",
     "--publish-all",
+    "--runtime",
+    "--storage-opt",
+    "--tree",
+    "--use-api-socket",
     "--userns",
+    "--volume-driver",
     "-p",
     "-P",
 ];

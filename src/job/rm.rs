@@ -28,18 +28,18 @@ impl Job for Rm {
     async fn run(self, context: JobContext) -> Result<Several> {
         let mut several = Several::default();
         for name in &self.containers {
-            let result = one(&self, name, &context).await;
-            several.add(name, result);
+            match one(&self, name, &context).await {
+                // Gone already is what was asked for, but nothing was done.
+                Err(error) if self.force && error.kind == Kind::NotFound => {}
+                result => several.add(name, result),
+            }
         }
         Ok(several)
     }
 }
 
 async fn one(rm: &Rm, name: &str, context: &JobContext) -> Result<()> {
-    let container = match context.engine.container(name) {
-        Err(error) if rm.force && error.kind == Kind::NotFound => return Ok(()),
-        other => other?,
-    };
+    let container = context.engine.container(name)?;
     context.engine.remove(&container, rm.force, rm.volumes).await
 }
 

@@ -19,6 +19,9 @@ pub struct Run {
     /// Pass signals on to it
     #[arg(long, value_name = "BOOL", default_value = "true", num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set)]
     pub sig_proxy: bool,
+    /// Rows and columns of the terminal here, read by the front-end.
+    #[arg(skip)]
+    pub size: Option<(u16, u16)>,
     /// How.
     #[command(flatten)]
     pub options: ContainerOptions,
@@ -47,7 +50,7 @@ impl Job for Run {
         if self.detach && self.options.rm && self.options.attach.iter().any(|stream| !stream.is_empty()) {
             return Err(Error::conflict("-d and -a exclude each other"));
         }
-        let hello = Hello { stdin: self.options.interactive, output: true, scrollback: false, exit: true };
+        let hello = Hello { stdin: self.options.interactive, output: true, scrollback: false, exit: true, size: self.size };
         let remove = self.options.rm;
         let detach = self.detach;
         let created = create::create(self.options, &context).await?;

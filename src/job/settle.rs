@@ -1,4 +1,4 @@
-//! From options and an image's configuration to what a container is: pure but for reading env files.
+//! From options and an image's configuration to what a container is: pure but for looking at the files they name.
 
 use super::options::ContainerOptions;
 use super::{mounts, values};
@@ -9,14 +9,26 @@ use crate::engine::{Error, Kind, Result};
 /// The options' words: the image, then the command.
 pub fn image_and_command(options: &ContainerOptions) -> Result<(&str, &[String])> {
     match options.words.split_first() {
-        Some((image, _)) if super::options::LATER.contains(&image.split('=').next().unwrap_or_default()) => {
-            Err(Error::new(Kind::Unsupported, format!("option {} is not in this version", image.split('=').next().unwrap_or_default())))
+        Some((image, _)) if later(image).is_some() => {
+            Err(Error::new(Kind::Unsupported, format!("option {} is not in this version", later(image).unwrap_or_default())))
         }
         Some((image, _)) if image.starts_with('-') => Err(Error::invalid(format!("unknown option {image}")).hint("`kapal run --help` lists the options")),
         Some((image, _)) if image.is_empty() => Err(Error::invalid("the image's name is empty")),
         Some((image, command)) => Ok((image, command)),
         None => Err(Error::invalid("an image is needed").hint("`kapal images` lists those at hand")),
     }
+}
+
+/// The option that a word holds and this version does not: `--gpus`, `--gpus=all`, `-p`, `-p80:80`, `-dp`.
+fn later(word: &str) -> Option<String> {
+    let known = |name: &str| super::options::LATER.contains(&name);
+    let name = word.split('=').next().unwrap_or_default();
+    if known(name) {
+        return Some(name.to_owned());
+    }
+    let letters = word.strip_prefix('-').filter(|letters| !letters.starts_with('-'))?;
+    let (_, letter) = letters.char_indices().find(|(_, letter)| !"ditq".contains(*letter))?;
+    Some(format!("-{letter}")).filter(|name| known(name))
 }
 
 /// The configuration of the container: the image's, with the options laid over it.
@@ -152,7 +164,7 @@ pub fn host_config(options: &ContainerOptions) -> Result<HostConfig> {
 fn all_mounts(options: &ContainerOptions) -> Result<Vec<Mount>> {
     let mut found: Vec<Mount> = Vec::new();
     let volumes = options.volume.iter().map(|text| mounts::volume(text));
-    let spelled = options.mount.iter().map(|text| mounts::spelled(text));
+    let spelled = options.mount.iter().map(|text| mounts::spelled(text).and_then(existing));
     let memory = options.tmpfs.iter().map(|text| mounts::tmpfs(text));
     for mount in volumes.chain(spelled).chain(memory) {
         let mount = mount?;
@@ -162,6 +174,14 @@ fn all_mounts(options: &ContainerOptions) -> Result<Vec<Mount>> {
         found.push(mount);
     }
     Ok(found)
+}
+
+/// Unlike `-v`, `--mount` makes no source that is missing.
+fn existing(mount: Mount) -> Result<Mount> {
+    if mount.kind == MountKind::Bind && std::fs::symlink_metadata(&mount.source).is_err() {
+        return Err(Error::invalid(format!("invalid --mount: bind source path does not exist: {}", mount.source)).hint("make it first, or use -v"));
+    }
+    Ok(mount)
 }
 
 fn network(mode: Option<&str>) -> Result<NetworkMode> {
@@ -210,9 +230,11 @@ fn resources(options: &ContainerOptions) -> Result<Resources> {
     if options.cpu_period.is_some_and(|period| !(1_000..=1_000_000).contains(&period)) {
         return Err(Error::invalid("--cpu-period: expected 1000 to 1000000 microseconds"));
     }
-    for (option, list) in [("--cpuset-cpus", &options.cpuset_cpus), ("--cpuset-mems", &options.cpuset_mems)] {
-        if let Some(list) = list.as_ref().filter(|list| list.is_empty() || !list.bytes().all(|b| b.is_ascii_digit() || b == b',' || b == b'-')) {
-            return Err(Error::invalid(format!("{option} {list:?}: expected a list such as 0-2,4")));
+    for (option, list, online) in
+        [("--cpuset-cpus", &options.cpuset_cpus, "/sys/devices/system/cpu/online"), ("--cpuset-mems", &options.cpuset_mems, "/sys/devices/system/node/online")]
+    {
+        if let Some(list) = list {
+            values::numbers(option, list, std::fs::read_to_string(online).ok().as_deref().map(str::trim))?;
         }
     }
     Ok(Resources {
@@ -350,6 +372,13 @@ mod tests {
         let error = image_and_command(&options(&["--gpus", "all", "busybox"])).unwrap_err();
         assert!(error.message.contains("--gpus is not in this version"), "{error}");
         assert!(image_and_command(&options(&["--bogus"])).unwrap_err().message.contains("--bogus"));
+        for (word, name) in
+            [("-p80:80", "-p"), ("-dp", "-p"), ("-P", "-P"), ("--no-healthcheck", "--no-healthcheck"), ("--memory-swappiness=3", "--memory-swappiness")]
+        {
+            let error = image_and_command(&options(&[word, "busybox"])).unwrap_err();
+            assert!(error.message.contains(&format!("option {name} is not in this version")), "{error}");
+        }
+        assert!(image_and_command(&options(&["-xp", "busybox"])).unwrap_err().message.contains("unknown option -xp"));
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub struct Start {
     /// Containers
     #[arg(required = true, value_name = "CONTAINER")]
     pub containers: Vec<String>,
+    /// Rows and columns of the terminal here, read by the front-end.
+    #[arg(skip)]
+    pub size: Option<(u16, u16)>,
 }
 
 /// What was started.
@@ -45,7 +48,7 @@ impl Job for Start {
             let [name] = self.containers.as_slice() else { return Err(Error::invalid("only one container can be attached to at once")) };
             let container = context.engine.container(name)?;
             let (ours, theirs) = attach::pair()?;
-            let hello = Hello { stdin: self.interactive && container.config.open_stdin, output: true, scrollback: false, exit: true };
+            let hello = Hello { stdin: self.interactive && container.config.open_stdin, output: true, scrollback: false, exit: true, size: self.size };
             let console = Console::open(ours, hello).await?;
             context.engine.start(&container.id, Some(theirs)).await?;
             return Ok(Outcome { console: Some((container, console)), several: Several::default() });

@@ -42,6 +42,23 @@ pub fn nano_cpus(text: &str) -> Result<u64> {
     Ok(nano)
 }
 
+/// A list of numbers such as `0-2,4`, all of them among those that are `there`. Without this check cgroup v2 takes any,
+/// and leaves the limit out.
+pub fn numbers(option: &str, text: &str, there: Option<&str>) -> Result<()> {
+    let read = |text: &str| -> Option<Vec<std::ops::RangeInclusive<u32>>> {
+        let range = |part: &str| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let range = first.parse().ok()?..=last.parse().ok()?;
+            (!range.is_empty()).then_some(range)
+        };
+        text.split(',').map(range).collect()
+    };
+    let wanted = read(text).ok_or_else(|| Error::invalid(format!("{option} {text:?}: expected a list such as 0-2,4")))?;
+    let Some((there, ranges)) = there.and_then(|there| Some((there, read(there)?))) else { return Ok(()) };
+    let is_there = |range: &std::ops::RangeInclusive<u32>| ranges.iter().any(|all| all.contains(range.start()) && all.contains(range.end()));
+    if wanted.iter().all(is_there) { Ok(()) } else { Err(Error::invalid(format!("{option} {text} is not available: this machine has {there}"))) }
+}
+
 /// A signal's number from `TERM`, `SIGTERM` or `15`.
 pub fn signal(text: &str) -> Result<i32> {
     let upper = text.to_ascii_uppercase();
@@ -98,8 +115,11 @@ pub fn file_lines(option: &str, path: &std::path::Path) -> Result<Vec<String>> {
         return Err(Error::invalid(format!("{option}: {} has {size} bytes, more than the {MOST} it may have", path.display())));
     }
     let text = std::fs::read_to_string(path).map_err(|e| failed(&e))?;
-    let lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    Ok(lines.map(str::to_owned).collect())
+    let lines: Vec<&str> = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    if let Some(name) = lines.iter().filter_map(|line| line.split('=').next()).find(|name| name.contains(char::is_whitespace)) {
+        return Err(Error::invalid(format!("{option}: {}: the name {name:?} holds a space: expected NAME=VALUE or NAME", path.display())));
+    }
+    Ok(lines.into_iter().map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -123,6 +143,18 @@ mod tests {
         for text in ["", ".", "0", "-1", "1e3", "0.1234567891", "100000"] {
             assert!(nano_cpus(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn lists_of_numbers() {
+        for text in ["0", "0-3", "1,3", "0-1,3"] {
+            assert!(numbers("--cpuset-cpus", text, Some("0-3")).is_ok(), "{text}");
+        }
+        for text in ["", "4", "1-4", "1-0", "a", "1,", "-1", "1--2"] {
+            assert!(numbers("--cpuset-cpus", text, Some("0-3")).is_err(), "{text}");
+        }
+        assert!(numbers("--cpuset-cpus", "9", Some("0-3")).is_err_and(|e| e.message.contains("0-3")));
+        assert!(numbers("--cpuset-mems", "9", None).is_ok(), "nothing is known about nodes");
     }
 
     #[test]

@@ -22,12 +22,14 @@ pub struct Console {
     /// No more input will come: the pipe is closed once what waits has gone in.
     ending: bool,
     scrollback: Vec<u8>,
+    /// Rows and columns as the last client wanted them.
+    size: Option<(u16, u16)>,
 }
 
 impl Console {
     /// Nothing runs yet.
     pub fn new(tty: bool) -> Self {
-        Self { tty, stdin: None, stdout: None, stderr: None, input: Vec::new(), ending: false, scrollback: Vec::new() }
+        Self { tty, stdin: None, stdout: None, stderr: None, input: Vec::new(), ending: false, scrollback: Vec::new(), size: None }
     }
 
     /// Takes over the streams of a process that just started.
@@ -61,6 +63,14 @@ impl Console {
     /// Whether clients' input can be taken now.
     pub fn takes_input(&self) -> bool {
         self.input.len() < INPUT
+    }
+
+    /// The most bytes that can wait in a stream to be read.
+    pub fn capacity(&self, stream: Stream) -> usize {
+        let source = if stream == Stream::Stdout { &self.stdout } else { &self.stderr };
+        let pipe = source.as_ref().and_then(|fd| rustix::pipe::fcntl_getpipe_size(fd).ok());
+        // A terminal has no such number; the kernel keeps less than this for it.
+        pipe.unwrap_or(1 << 20)
     }
 
     /// Reads one buffer of a stream; `None` when the stream has ended.
@@ -135,8 +145,14 @@ impl Console {
         }
     }
 
+    /// The size for a process that starts now.
+    pub fn size(&self) -> Option<(u16, u16)> {
+        self.size
+    }
+
     /// The client's terminal has another size.
     pub fn resize(&mut self, rows: u16, columns: u16) {
+        self.size = Some((rows, columns));
         if let (true, Some(terminal)) = (self.tty, &self.stdout) {
             // A terminal whose process just ended has no size.
             let _ = rustix::termios::tcsetwinsize(terminal, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 });

@@ -92,22 +92,41 @@ impl Log {
 
     /// Writes what was taken in.
     pub fn flush(&mut self) {
-        if self.batch.is_empty() {
-            return;
-        }
-        if self.most.is_some_and(|most| self.size > 0 && self.size + self.batch.len() as u64 > most) {
-            // Should it fail, the old file goes on: a log that is too long beats none.
-            let _ = self.turn_over();
-        }
-        if let Some(file) = &mut self.file {
-            match file.write_all(&self.batch) {
-                Ok(()) => self.size += self.batch.len() as u64,
-                // A full disk must not stop the container.
-                Err(_) => self.lost += self.batch.len() as u64,
+        let mut batch = std::mem::take(&mut self.batch);
+        let mut rest = &batch[..];
+        while !rest.is_empty() {
+            let length = self.fits(rest);
+            if length == 0 && self.turn_over().is_ok() {
+                continue;
+            }
+            // Should it not turn over, the old file goes on: a log that is too long beats none.
+            let (head, tail) = rest.split_at(if length == 0 { rest.len() } else { length });
+            rest = tail;
+            if let Some(file) = &mut self.file {
+                match file.write_all(head) {
+                    Ok(()) => self.size += head.len() as u64,
+                    // A full disk must not stop the container.
+                    Err(_) => self.lost += head.len() as u64,
+                }
             }
         }
-        self.batch.clear();
-        self.batch.shrink_to(64 << 10);
+        batch.clear();
+        batch.shrink_to(64 << 10);
+        self.batch = batch;
+    }
+
+    /// How many bytes of whole objects still go into this file; an empty file takes at least one object.
+    fn fits(&self, objects: &[u8]) -> usize {
+        let Some(most) = self.most else { return objects.len() };
+        let room = usize::try_from(most.saturating_sub(self.size)).unwrap_or(usize::MAX);
+        if room >= objects.len() {
+            return objects.len();
+        }
+        match objects[..room].iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => end + 1,
+            None if self.size == 0 => objects.iter().position(|byte| *byte == b'\n').map_or(objects.len(), |end| end + 1),
+            None => 0,
+        }
     }
 
     /// Writes the lines that never ended, at the end of everything.
@@ -261,6 +280,20 @@ mod tests {
         assert!(text.len() <= 1000);
         assert!(folder.path().join("log.1").exists() && folder.path().join("log.2").exists());
         assert!(!folder.path().join("log.3").exists());
+    }
+
+    #[test]
+    fn one_burst_fills_as_many_files_as_it_takes() {
+        let config = LogConfig { driver: "json-file".into(), max_size: Some(1000), max_file: 3 };
+        let burst: Vec<u8> = (0..500).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
+        let (folder, text) = written(&config, &[&burst]);
+        let older = ["log.2", "log.1"].map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap());
+        for file in older.iter().chain([&text]) {
+            assert!((1..=1000).contains(&file.len()), "{}", file.len());
+        }
+        assert!(older.iter().all(|file| file.len() > 900), "a file is filled before the next begins");
+        let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(last["log"], "line 499\n");
     }
 
     #[test]

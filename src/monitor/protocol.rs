@@ -29,6 +29,8 @@ pub struct Hello {
     pub scrollback: bool,
     /// It is told when the process ends.
     pub exit: bool,
+    /// Rows and columns of its terminal: with it, a process that starts later has them from its first moment on.
+    pub size: Option<(u16, u16)>,
 }
 
 /// What a monitor tells a new client.
@@ -193,7 +195,13 @@ mod tests {
     fn frames() -> impl Strategy<Value = Frame> {
         let bytes = proptest::collection::vec(any::<u8>(), 1..300);
         prop_oneof![
-            any::<(bool, bool, bool, bool)>().prop_map(|(stdin, output, scrollback, exit)| Frame::Hello(Hello { stdin, output, scrollback, exit })),
+            any::<(bool, bool, bool, bool, Option<(u16, u16)>)>().prop_map(|(stdin, output, scrollback, exit, size)| Frame::Hello(Hello {
+                stdin,
+                output,
+                scrollback,
+                exit,
+                size
+            })),
             bytes.clone().prop_map(Frame::Stdin),
             Just(Frame::StdinEof),
             any::<(u16, u16)>().prop_map(|(rows, columns)| Frame::Resize(rows, columns)),

@@ -108,7 +108,7 @@ impl Session<'_> {
         let mut restarts = 0;
         loop {
             let begun = Instant::now();
-            let (status, oom_killed) = match start::start(self.task, &*self.driver) {
+            let (status, oom_killed) = match start::start(self.task, &*self.driver, self.console.size()) {
                 Ok(running) => {
                     let pid = running.started.pid;
                     self.run_one(running, pid, ready)
@@ -267,7 +267,9 @@ impl Session<'_> {
     fn drain(&mut self) {
         let end = Instant::now() + Duration::from_millis(200);
         for stream in [Stream::Stdout, Stream::Stderr] {
-            loop {
+            // Others may hold the stream and write on for ever: what the dead one left is no more than the stream holds,
+            // and comes in pieces of a page at least.
+            for _ in 0..=self.console.capacity(stream) / 4096 {
                 while self.clients.iter().any(Client::holds_back) && Instant::now() < end + FAREWELL {
                     self.flush_clients(end + FAREWELL);
                 }
@@ -304,6 +306,9 @@ impl Session<'_> {
         while let Some(frame) = self.clients[at].frame() {
             match frame {
                 Frame::Hello(hello) => {
+                    if let Some((rows, columns)) = hello.size {
+                        self.console.resize(rows, columns);
+                    }
                     let client = &mut self.clients[at];
                     client.hello = hello;
                     client.welcome(self.console.is_tty());

@@ -3,6 +3,7 @@
 use super::{Outcome, Task, etc, toolbox};
 use crate::execdriver::{self, Beside, Bundle, ExecDriver, StartError, Started, Stdio, spec, user};
 use crate::graphdriver::{self, Base};
+use oci_spec::runtime::{BoxBuilder, Process};
 use rustix::fs::{Mode, OFlags};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
@@ -46,12 +47,20 @@ pub fn driver(task: &Task) -> std::io::Result<Box<dyn ExecDriver>> {
     open(if parent.is_empty() { "/kapal" } else { parent }, &task.place.run_root)
 }
 
-/// Brings the task's process up.
-pub fn start(task: &Task, driver: &dyn ExecDriver) -> Result<Running, StartError> {
+/// Rows and columns of a terminal, if a client brought them.
+type Size = Option<(u16, u16)>;
+
+/// Brings the task's process up, on a terminal of this size if it has one.
+pub fn start(task: &Task, driver: &dyn ExecDriver, size: Size) -> Result<Running, StartError> {
     match &task.exec {
-        None => container(task, driver),
-        Some((_, options)) => beside(task, driver, options),
+        None => container(task, driver, size),
+        Some((_, options)) => beside(task, driver, options, size),
     }
+}
+
+fn set_size(process: &mut Process, size: Size) {
+    let built = size.and_then(|(rows, columns)| BoxBuilder::default().height(rows).width(columns).build().ok());
+    process.set_console_size(built);
 }
 
 struct Ends {
@@ -95,7 +104,7 @@ fn running(started: Started, ends: Ends) -> Result<Running, StartError> {
     Ok(running)
 }
 
-fn container(task: &Task, driver: &dyn ExecDriver) -> Result<Running, StartError> {
+fn container(task: &Task, driver: &dyn ExecDriver, size: Size) -> Result<Running, StartError> {
     let container = &task.container;
     let (graph, _) = graphdriver::open(&task.place.root, Some(&container.driver))?;
     let base = if container.is_host_image() { Base::Host { hidden: &task.hidden } } else { Base::Layers(&container.layers) };
@@ -103,20 +112,24 @@ fn container(task: &Task, driver: &dyn ExecDriver) -> Result<Running, StartError
     let user = user::resolve(rootfs.as_fd(), &container.config.user, &container.host_config.group_add).map_err(StartError::Failed)?;
     let files = etc::write(&task.place.run(&container.id), container)
         .map_err(|error| StartError::Failed(format!("cannot write the container's /etc files: {error}")))?;
-    let spec = spec::spec(container, &user, &files).map_err(StartError::Failed)?;
+    let mut spec = spec::spec(container, &user, &files).map_err(StartError::Failed)?;
+    if let Some(process) = spec.process_mut() {
+        set_size(process, size);
+    }
     let (stdio, ends) = streams(container.config.tty, container.config.open_stdin, user.uid)?;
     let started = driver.start(Bundle { id: &container.id, spec: &spec, rootfs: rootfs.as_fd(), stdio, init: container.host_config.init })?;
     running(started, ends)
 }
 
-fn beside(task: &Task, driver: &dyn ExecDriver, options: &spec::ExecOptions) -> Result<Running, StartError> {
+fn beside(task: &Task, driver: &dyn ExecDriver, options: &spec::ExecOptions, size: Size) -> Result<Running, StartError> {
     let container = &task.container;
     let root = format!("/proc/{}/root", container.state.pid);
     let root = rustix::fs::open(root, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .map_err(|_| StartError::Failed(format!("container {} is not running", container.name)))?;
     let name = options.user.as_deref().unwrap_or(&container.config.user);
     let user = user::resolve(root.as_fd(), name, &container.host_config.group_add).map_err(StartError::Failed)?;
-    let process = spec::exec_process(container, &user, options).map_err(StartError::Failed)?;
+    let mut process = spec::exec_process(container, &user, options).map_err(StartError::Failed)?;
+    set_size(&mut process, size);
     let (stdio, ends) = streams(options.tty, options.stdin, user.uid)?;
     let program = options.toolbox.as_deref().map(toolbox::copy).transpose()?;
     let program = program.as_ref().map(AsFd::as_fd);

@@ -36,6 +36,11 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
     format!("{} ago", human(since(then, now)))
 }
 
+/// A moment as docker's lists have it: "2026-02-03 04:05:06 +0000 UTC", in this machine's time zone.
+pub fn at(moment: Timestamp) -> String {
+    moment.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string()
+}
+
 /// A container's state as `ps` words it: "Up 3 minutes (Paused)", "Exited (0) 2 hours ago".
 pub fn status(state: &State, now: Timestamp) -> String {
     let up = || format!("Up {}", human(state.started_at.map_or(Duration::ZERO, |then| since(then, now))));

@@ -1,238 +1,159 @@
-//! Consoles as the workstation has them: the session, the terminal in memory, a shell for images that have none.
+//! Consoles: terminals, the keys that leave them, signals on their way past what was typed, readers that go away.
 
-use crate::inside::engine;
-use crate::store::Store;
-use kapal::engine::Engine;
-use kapal::engine::shell::Shell;
-use kapal::job::exec::Exec;
-use kapal::tui::console::session::{ConsoleEvent, Session, SessionHandle};
-use kapal::tui::console::terminal::Terminal;
-use std::time::Duration;
-use tokio::sync::mpsc::Receiver;
-use tokio::time::timeout;
+use crate::store::{Store, finish, status_of, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A console in a pane of 24 rows and 80 columns.
-struct Pane {
-    handle: SessionHandle,
-    events: Receiver<ConsoleEvent>,
-    terminal: Terminal,
-    missed: u64,
+/// A program on a terminal of the test's own.
+struct OnTerminal {
+    child: Child,
+    keys: File,
+    kept: OwnedFd,
+    seen: Arc<Mutex<String>>,
 }
 
-impl Pane {
-    fn new((handle, events): (SessionHandle, Receiver<ConsoleEvent>)) -> Self {
-        Self { handle, events, terminal: Terminal::new(24, 80, 1000), missed: 0 }
-    }
-
-    fn exec(engine: &Engine, words: &[&str]) -> Self {
-        let job = Exec { words: words.iter().map(ToString::to_string).collect(), ..Exec::default() };
-        Self::new(Session::exec(engine, job, (24, 80)))
-    }
-
-    fn kind(&self, text: &str) {
-        self.handle.input(text.as_bytes().to_vec()).unwrap();
-    }
-
-    fn screen(&self) -> String {
-        let line = |row| {
-            (0..80).filter_map(|column| self.terminal.cell(row, column)).map(|cell| if cell.has_contents() { cell.contents() } else { " " }).collect::<String>()
-        };
-        (0..self.terminal.size().0).map(|row| line(row).trim_end().to_owned()).collect::<Vec<_>>().join("\n")
-    }
-
-    /// Takes the next event; the status if it was the end.
-    async fn turn(&mut self) -> Option<i32> {
-        match timeout(PATIENCE, self.events.recv()).await.unwrap_or_else(|_| panic!("nothing came; the screen is\n{}", self.screen())) {
-            Some(ConsoleEvent::Output(bytes)) => {
-                self.terminal.feed(&bytes);
-                let replies = self.terminal.replies();
-                if !replies.is_empty() {
-                    self.handle.input(replies).unwrap();
-                }
-                None
+impl OnTerminal {
+    fn start(mut command: Command) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let slave = || rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        let kept = slave();
+        tcsetwinsize(&kept, Winsize { ws_row: 33, ws_col: 101, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        let child = command.stdin(slave()).stdout(slave()).stderr(slave()).spawn().unwrap();
+        let keys = File::from(master);
+        let mut screen = keys.try_clone().unwrap();
+        let seen = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length) = screen.read(&mut buffer) {
+                written.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..length]));
             }
-            Some(ConsoleEvent::Missed(count)) => {
-                self.missed += count;
-                None
-            }
-            Some(ConsoleEvent::Ended(status)) => Some(status),
-            other => panic!("{other:?}; the screen is\n{}", self.screen()),
-        }
-    }
-
-    async fn until(&mut self, text: &str) {
-        while !self.screen().contains(text) {
-            let ended = self.turn().await;
-            assert!(ended.is_none() || self.screen().contains(text), "ended with {ended:?} and without {text:?}:\n{}", self.screen());
-        }
-    }
-
-    async fn end(&mut self) -> i32 {
-        loop {
-            if let Some(status) = self.turn().await {
-                return status;
-            }
-        }
-    }
-}
-
-fn run<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
-}
-
-#[test]
-fn programs_of_the_whole_screen_work_in_a_pane() {
-    let Some(store) = Store::new() else { return };
-    let image = store.image("box:1");
-    store.ok(&["run", "-d", "--name", "box", &image, "sleep", "1000"]);
-    run(async {
-        let engine = engine(&store);
-        assert_eq!(engine.shell(&engine.container("box").unwrap()).unwrap(), Shell::Own("/bin/sh".to_owned()));
-        let mut pane = Pane::exec(&engine, &["box", "sh"]);
-        pane.kind("PS1='> '; stty size; echo $TERM\r");
-        pane.until("24 80\nxterm\n>").await;
-        pane.handle.resize(30, 70);
-        pane.terminal.resize(30, 70);
-        pane.kind("stty size\r");
-        pane.until("30 70").await;
-        pane.kind("vi /tmp/note\r");
-        pane.until("~\n~").await;
-        assert!(pane.terminal.modes().alternate, "vi draws on the second screen");
-        pane.kind("iwritten in vi");
-        pane.until("I /tmp/note").await;
-        // By itself: with what follows it would be another key.
-        pane.kind("\x1b");
-        pane.until("- /tmp/note").await;
-        pane.kind(":wq\r");
-        pane.until("> vi /tmp/note\n>").await;
-        assert_eq!(store.ok(&["exec", "box", "cat", "/tmp/note"]), "written in vi");
-        pane.kind("top\r");
-        pane.until("Load average").await;
-        pane.kind("q");
-        pane.kind("seq 100 | less\r");
-        pane.until("\n29\n").await;
-        pane.kind("Gq");
-        pane.kind("exit 7\r");
-        assert_eq!(pane.end().await, 7);
-        assert!(pane.handle.input(b"x".to_vec()).is_err(), "nobody takes it");
-    });
-}
-
-#[test]
-fn several_see_one_console_and_leaving_ends_nothing() {
-    let Some(store) = Store::new() else { return };
-    let image = store.image("box:1");
-    store.ok(&["run", "-dit", "--name", "shared", "-e", "PS1=> ", &image, "sh"]);
-    store.ok(&["run", "-d", "--name", "plain", &image, "sh", "-c", "echo one; echo two; sleep 1000"]);
-    run(async {
-        let engine = engine(&store);
-        let attach = |name: &str| Pane::new(Session::attach(&engine, engine.container(name).unwrap(), (24, 80)));
-        let (mut one, mut two) = (attach("shared"), attach("shared"));
-        one.kind("echo so''me\r");
-        one.until("\nsome").await;
-        two.until("\nsome").await;
-        one.handle.close();
-        two.kind("echo mo''re\r");
-        two.until("\nmore").await;
-        let plain = attach("plain");
-        assert!(!plain.handle.is_writable() && plain.handle.input(b"x".to_vec()).is_ok());
-        two.kind("exit 3\r");
-        assert_eq!(two.end().await, 3);
-        let (_, mut refused) = Session::attach(&engine, engine.container("shared").unwrap(), (24, 80));
-        let event = timeout(PATIENCE, refused.recv()).await.unwrap();
-        assert!(matches!(&event, Some(ConsoleEvent::Failed(error)) if error.message.contains("not running")), "{event:?}");
-    });
-}
-
-#[test]
-fn a_flood_is_bounded_and_starves_no_key() {
-    let Some(store) = Store::new() else { return };
-    let image = store.image("box:1");
-    store.ok(&["run", "-dit", "--name", "flood", &image, "sh", "-c", "trap : INT; yes; echo over; sleep 1000"]);
-    run(async {
-        let engine = engine(&store);
-        let mut pane = Pane::new(Session::attach(&engine, engine.container("flood").unwrap(), (24, 80)));
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let waiting = pane.events.len();
-        assert!(waiting <= 8, "{waiting} events wait for a pane that takes none");
-        while pane.missed == 0 {
-            assert_eq!(pane.turn().await, None);
-        }
-        pane.kind("\x03");
-        pane.until("over").await;
-        // One that was executed for the pane loses nothing: it waits.
-        let mut pane = Pane::exec(&engine, &["flood", "sh", "-c", "seq 200000; echo over"]);
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        pane.until("200000\nover").await;
-        assert_eq!((pane.end().await, pane.missed), (0, 0));
-        let mut pane = Pane::exec(&engine, &["flood", "yes"]);
-        pane.until("y\ny").await;
-        pane.kind("\x03");
-        assert_eq!(pane.end().await, 130);
-        let pane = Pane::exec(&engine, &["flood", "sleep", "1000"]);
-        let taken = (0..100).take_while(|_| pane.handle.input(vec![b'x'; 100_000]).is_ok()).count();
-        assert!(taken < 30, "a program that reads nothing is given no more than a bound: {taken}");
-    });
-}
-
-#[test]
-fn a_shell_that_was_executed_ends_with_its_pane() {
-    let Some(store) = Store::new() else { return };
-    let image = store.image("box:1");
-    store.ok(&["run", "-d", "--name", "box", &image, "sleep", "1000"]);
-    run(async {
-        let engine = engine(&store);
-        let mut pane = Pane::exec(&engine, &["box", "sh"]);
-        pane.kind("echo be''gun\r");
-        pane.until("\nbegun").await;
-        assert_eq!(store.ok(&["top", "box"]).lines().count(), 3);
-        pane.handle.close();
-        crate::store::until("the shell is gone", || store.ok(&["top", "box"]).lines().count() == 2);
-        let events = store.ok(&["events", "--since", "1h", "--until", "0s"]);
-        assert!(!events.contains(" kill "), "the container was not killed: {events}");
-        drop(Session::exec(&engine, Exec { words: vec!["box".to_owned(), "sh".to_owned()], ..Exec::default() }, (24, 80)));
-        crate::store::until("a pane that left at once leaves nothing", || {
-            store.ok(&["jobs"]).lines().all(|line| !line.contains("running")) && store.ok(&["top", "box"]).lines().count() == 2
         });
-    });
+        Self { child, keys, kept, seen }
+    }
+
+    fn types(&mut self, keys: &[u8]) {
+        self.keys.write_all(keys).unwrap();
+    }
+
+    #[track_caller]
+    fn shows(&self, text: &str) {
+        let began = Instant::now();
+        while !self.seen.lock().unwrap().contains(text) {
+            assert!(began.elapsed() < Duration::from_secs(30), "the terminal does not show {text:?}: {:?}", self.seen.lock().unwrap());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn is_raw(&self) -> bool {
+        !tcgetattr(&self.kept).unwrap().local_modes.contains(LocalModes::ICANON)
+    }
+
+    /// Its status; the terminal is as it was.
+    #[track_caller]
+    fn ends(&mut self) -> i32 {
+        until("it ends", || self.child.try_wait().unwrap().is_some());
+        assert!(!self.is_raw(), "the terminal is given back");
+        status_of(self.child.wait().unwrap())
+    }
 }
 
 #[test]
-fn an_image_without_a_shell_gets_one_and_keeps_nothing_of_it() {
+fn a_terminal_is_left_and_found_again() {
     let Some(store) = Store::new() else { return };
-    let image = store.image("bare:1");
-    store.ok(&["run", "-d", "--name", "bare", "-h", "inside", "--pids-limit", "20", &image, "/sleep", "1000"]);
-    let before = store.ok(&["diff", "bare"]);
-    store.fails(127, &["exec", "bare", "sh"]);
-    let script = "hostname; id -u; ls / | grep -c sleep; awk '/CapBnd/{print $2}' /proc/self/status; echo tools | tr a-z A-Z; find /proc/1/comm -exec cat {} +; ls /proc/1/root/sleep";
-    assert_eq!(store.ok(&["exec", "--toolbox", "bare", "sh", "-c", script]), "inside\n0\n1\n00000000a80425fb\nTOOLS\nsleep\n/proc/1/root/sleep");
-    assert_eq!(store.ok(&["exec", "--toolbox", "bare", "readlink", "/proc/self/exe"]), "/memfd:toolbox (deleted)");
-    assert_eq!(
-        store.ok(&["exec", "--toolbox", "-u", "1000:1000", "bare", "sh", "-c", "id -u; id -g; awk '/CapEff/{print $2}' /proc/self/status"]),
-        "1000\n1000\n0000000000000000"
-    );
-    assert_eq!(store.fed(b"exit 5\n", &["exec", "-i", "--toolbox", "bare"]).status, 5, "sh, if no command is given");
-    let host = std::fs::read("/usr/bin/busybox").unwrap();
-    let write = "echo x >/proc/self/exe || echo refused; cat /proc/self/exe | md5sum";
-    let seen = store.ok(&["exec", "--toolbox", "bare", "sh", "-c", write]);
-    assert!(seen.starts_with("refused"), "{seen}");
-    assert!(std::fs::read("/usr/bin/busybox").unwrap() == host, "this machine's own was written to");
-    run(async {
-        let engine = engine(&store);
-        let container = engine.container("bare").unwrap();
-        let shell = engine.shell(&container).unwrap();
-        assert_eq!(shell, Shell::Toolbox);
-        let mut pane = Pane::new(Session::exec(&engine, Exec::shell(&container, shell), (24, 80)));
-        pane.kind("echo $0 in a pane; ls /\r");
-        pane.until("sh in a pane\n").await;
-        pane.until("sleep").await;
-        pane.kind("exit\r");
-        assert_eq!(pane.end().await, 0);
-    });
-    assert_eq!(store.ok(&["diff", "bare"]), before);
-    let many = "for n in $(seq 40); do sleep 1000 & done; wait";
-    let limited = store.kapal(&["exec", "--toolbox", "bare", "sh", "-c", many]);
-    assert!(limited.status != 0 && limited.err.contains("fork"), "the container's limit counts: {limited:?}");
+    let image = store.image("box:1");
+    let mut first = OnTerminal::start(store.command(&["run", "-it", "--name", "shared", &image, "sh", "-c", "stty size; exec sh"]));
+    first.shows("33 101");
+    until("the terminal is raw", || first.is_raw());
+    first.types(b"echo two$((1+1))\n");
+    first.shows("two2");
+    first.types(b"\x10");
+    std::thread::sleep(Duration::from_millis(700));
+    first.types(b"\x11\x10\x11");
+    first.shows("read escape sequence");
+    assert_eq!(first.ends(), 0, "a lone ctrl-p is the shell's, ctrl-p ctrl-q leaves");
+    assert_eq!(store.field("shared", ".State.Status"), "running");
+
+    let mut again = OnTerminal::start(store.command(&["attach", "--detach-keys", "ctrl-x,x", "shared"]));
+    again.shows("two2");
+    let mut other = OnTerminal::start(store.command(&["attach", "shared"]));
+    other.shows("two2");
+    other.types(b"\x15echo three$((1+2))\n");
+    again.shows("three3");
+    other.shows("three3");
+    again.types(b"\x18x");
+    assert_eq!(again.ends(), 0, "the keys that the option names");
+    other.types(b"exit 4\n");
+    assert_eq!(other.ends(), 4);
+    assert_eq!(store.field("shared", ".State.ExitCode"), "4");
+}
+
+#[test]
+fn signals_do_not_wait_behind_what_was_typed() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let script = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut command = store.command(&["run", "-i", "--name", "deaf", &image, "sh", "-c", script]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut typing = child.stdin.take().unwrap();
+    // More than all that lies between: the writer is stuck until the end.
+    let writer = std::thread::spawn(move || typing.write_all(&vec![b'x'; 4 << 20]).is_err());
+    until("it is ready", || store.ok(&["ps", "-q"]) != "" && store.ok(&["logs", "deaf"]) == "ready");
+    std::thread::sleep(Duration::from_millis(300));
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    until("it ends", || child.try_wait().unwrap().is_some());
+    assert_eq!(status_of(child.wait().unwrap()), 7);
+    assert!(writer.join().unwrap(), "nobody read all of it");
+}
+
+#[test]
+fn watching_ends_where_signals_are_not_passed_on() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let ends = |arguments: &[&str], name: &str| {
+        let mut child = store.command(arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        until("it runs", || store.ok(&["ps", "-q", "--filter", &format!("name={name}")]) != "");
+        // A signal before the program looks at signals ends it, too.
+        std::thread::sleep(Duration::from_millis(300));
+        kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+        until("it ends", || child.try_wait().unwrap().is_some());
+        assert_eq!(status_of(child.wait().unwrap()), 130, "{arguments:?}");
+        assert_eq!(store.field(name, ".State.Status"), "running");
+    };
+    ends(&["run", "--sig-proxy=false", "--name", "free", &image, "sleep", "1000"], "free");
+    store.ok(&["run", "-d", "-t", "--name", "drawn", &image, "sleep", "1000"]);
+    ends(&["attach", "--no-stdin", "drawn"], "drawn");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure_to_talk_about() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.ok(&["run", "-d", "--name", "talks", &image, "sh", "-c", "while :; do seq 1000; done"]);
+    for arguments in [&["logs", "-f", "talks"][..], &["exec", "talks", "yes"]] {
+        let mut child = store.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut begin = [0; 2];
+        child.stdout.take().unwrap().read_exact(&mut begin).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((status_of(output.status), String::from_utf8_lossy(&output.stderr).as_ref()), (141, ""), "{arguments:?}");
+    }
+    // One that holds its output and reads none of it blocks nobody else.
+    let mut stuck = store.command(&["attach", "talks"]).stdout(Stdio::piped()).spawn().unwrap();
+    let done = finish(store.command(&["exec", "talks", "echo", "free"]).env("X", ""), None);
+    assert_eq!(done.out, "free");
+    store.ok(&["rm", "-f", "talks"]);
+    drop(stuck.stdout.take());
+    until("it ends", || stuck.try_wait().unwrap().is_some());
 }

@@ -128,3 +128,42 @@ fn failure_is_restarted_as_often_as_told() {
     store.ok(&["stop", "-t", "0", "forever"]);
     assert_eq!(store.field("forever", ".State.Status"), "exited");
 }
+
+#[test]
+fn a_command_beside_finds_its_folder_or_fails() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.ok(&["run", "-d", "--name", "main", &image, "sleep", "1000"]);
+    assert_eq!(store.ok(&["exec", "-w", "/etc", "main", "pwd"]), "/etc");
+    assert!(store.fails(125, &["exec", "-w", "/nowhere", "main", "pwd"]).contains("/nowhere"));
+    assert_eq!(store.ok(&["diff", "main"]), "", "neither that folder was made, nor is what was mounted on a change");
+    store.ok(&["exec", "main", "sh", "-c", "echo x >/root/new"]);
+    assert_eq!(store.ok(&["diff", "main"]), "C /root\nA /root/new");
+    let ends = store.kapal(&["exec", "main", "sh", "-c", "yes & exit 3"]);
+    assert_eq!(ends.status, 3, "one that writes on for ever holds nobody up");
+}
+
+#[test]
+fn copies_reach_the_volumes_of_a_container_at_rest() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let (bind, file) = (store.path("bind"), store.path("file"));
+    std::fs::create_dir(&bind).unwrap();
+    std::fs::write(&file, "words").unwrap();
+    let file = file.to_str().unwrap();
+    let mount = format!("{}:/bind", bind.display());
+    store.ok(&["create", "--name", "still", "--read-only", "-v", &mount, "-v", "open:/open/deep", "-v", "shut:/shut:ro", &image, "true"]);
+    store.ok(&["cp", file, "still:/bind/"]);
+    assert_eq!(std::fs::read_to_string(bind.join("file")).unwrap(), "words");
+    store.ok(&["cp", file, "still:/open/deep/new"]);
+    assert_eq!(store.ok(&["run", "--rm", "-v", "open:/v", &image, "cat", "/v/new"]), "words");
+    let out = store.path("out");
+    store.ok(&["cp", "still:/open/deep/new", out.to_str().unwrap()]);
+    assert_eq!(std::fs::read_to_string(out).unwrap(), "words");
+    assert!(store.fails(1, &["cp", file, "still:/shut/"]).contains("read-only"));
+    assert!(store.fails(1, &["cp", file, "still:/etc/"]).contains("read-only"));
+    // A link in a volume leads nowhere outside it.
+    std::os::unix::fs::symlink("/", bind.join("up")).unwrap();
+    store.ok(&["cp", file, "still:/bind/up/kept"]);
+    assert!(bind.join("kept").exists());
+}

@@ -12,6 +12,7 @@ mod images;
 mod inside;
 mod life;
 mod many;
+mod pane;
 mod registry;
 mod run;
 mod store;

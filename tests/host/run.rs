@@ -169,6 +169,75 @@ fn init_reaps_and_passes_signals() {
     store.ok(&["run", "-d", "--init", "--name", "polite", &image, "sleep", "1000"]);
     store.ok(&["stop", "-t", "100", "polite"]);
     assert_eq!(store.field("polite", ".State.ExitCode"), "143");
+    let script = "trap 'exit 9' 37; echo ready; while :; do sleep 0.05; done";
+    store.ok(&["run", "-d", "--init", "--name", "late", "--stop-signal", "RTMIN+3", &image, "sh", "-c", script]);
+    crate::store::until("it is ready", || store.ok(&["logs", "late"]) == "ready");
+    store.ok(&["stop", "-t", "100", "late"]);
+    assert_eq!(store.field("late", ".State.ExitCode"), "9", "a real-time signal is passed on, too");
+}
+
+#[test]
+fn the_number_that_means_no_change_is_no_user() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    for user in ["4294967295", "0:4294967295", "2147483648"] {
+        assert!(store.fails(125, &["run", "--rm", "-u", user, &image, "id"]).contains("out of range"), "{user}");
+    }
+    assert_eq!(shell(&store, &["-u", "2147483647"], "id -u"), "2147483647");
+}
+
+#[test]
+fn kernel_parameters_are_set_before_they_are_closed() {
+    let Some(store) = Store::new() else { return };
+    let options = ["--sysctl", "net.ipv4.ip_forward=1", "--sysctl", "kernel.msgmax=1000"];
+    assert_eq!(shell(&store, &options, "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax"), "1\n1000");
+    let image = store.image("box:1");
+    assert!(store.fails(125, &["run", "--rm", "--sysctl", "kernel.domainname=x", &image, "true"]).contains("kernel.domainname"));
+}
+
+#[test]
+fn nothing_is_mounted_over_the_containers_own_processes() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let folder = store.path("folder");
+    fs::create_dir(&folder).unwrap();
+    let refused = |options: &[&str], image: &str| {
+        let why = store.fails(125, &[&["run", "--rm"], options, &[image, "true"]].concat());
+        assert!(why.contains("inside /proc"), "{options:?}: {why}");
+    };
+    let bind = |inside: &str| format!("{}:{inside}", folder.display());
+    for inside in ["/proc", "/proc/self/fd", "/proc/sys/kernel"] {
+        refused(&["-v", &bind(inside)], &image);
+    }
+    refused(&["--tmpfs", "/proc/bus"], &image);
+    store.ok(&["run", "--name", "maker", &image, "ln", "-s", "/proc", "/link"]);
+    store.ok(&["commit", "-c", "VOLUME /link", "maker", "trap:1"]);
+    refused(&[], "trap:1");
+    refused(&["-v", &bind("/link/1/attr")], "trap:1");
+    // Numbers of lxcfs.
+    fs::write(folder.join("uptime"), "1.00 1.00").unwrap();
+    assert_eq!(shell(&store, &["-v", &format!("{}/uptime:/proc/uptime", folder.display())], "cat /proc/uptime"), "1.00 1.00");
+}
+
+#[test]
+fn a_privileged_container_has_the_machines_devices() {
+    let Some(store) = Store::new() else { return };
+    let list = "ls -l /dev | awk '/^[bc]/{print $1, $5, $6, $NF}' | grep -v -e console -e ptmx | sort";
+    let here = crate::store::tool("sh", &["-c", list]);
+    assert_eq!(shell(&store, &["--privileged"], list), here);
+    assert_eq!(shell(&store, &["--device", "/dev/zero:/dev/made/nil:r"], "ls /dev/made; head -c 3 /dev/made/nil | wc -c"), "nil\n3");
+}
+
+#[test]
+fn mounts_spelled_out_make_nothing() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let missing = store.path("missing");
+    let spec = format!("type=bind,src={},dst=/x", missing.display());
+    assert!(store.fails(125, &["run", "--rm", "--mount", &spec, &image, "true"]).contains("does not exist"));
+    assert!(!missing.exists());
+    store.ok(&["run", "--rm", "-v", &format!("{}:/x", missing.display()), &image, "true"]);
+    assert!(missing.is_dir(), "as docker has it, -v makes what is missing");
 }
 
 #[test]

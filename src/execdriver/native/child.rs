@@ -73,8 +73,11 @@ fn first(bundle: &Bundle<'_>, sources: &mounts::Sources, place: Place<'_>, repor
     }
     rootfs::enter(bundle, sources, place.cgroup)?;
     sysctls(spec)?;
+    // From here on /proc/sys cannot be written.
+    rootfs::hide(spec)?;
     streams(&bundle.stdio, process, report, true)?;
     rootfs::close(spec)?;
+    credentials::make_folder(process.cwd())?;
     finish(process, bundle.init, None)
 }
 

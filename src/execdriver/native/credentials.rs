@@ -78,7 +78,6 @@ fn set(names: Option<&Capabilities>) -> CapabilitySet {
 pub fn take(process: &Process) -> Result<(), StartError> {
     let user = process.user();
     let cwd = process.cwd();
-    make_folder(cwd)?;
     rustix::process::umask(Mode::from_raw_mode(user.umask().unwrap_or(0o022)));
     // As root first: a folder the user may not enter by name can still be stood in, as runc has it.
     let stood = rustix::process::chdir(cwd);
@@ -124,7 +123,8 @@ fn drop_bounding(keep: CapabilitySet) -> Result<(), StartError> {
     Ok(())
 }
 
-fn make_folder(path: &Path) -> Result<(), StartError> {
+/// Makes the working folder of a container's first process; a process beside it has to find its own there.
+pub fn make_folder(path: &Path) -> Result<(), StartError> {
     if !path.is_absolute() {
         return Err(StartError::Failed(format!("the working folder {} is not an absolute path", path.display())));
     }

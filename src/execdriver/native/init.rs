@@ -5,10 +5,12 @@ use super::credentials;
 use super::search::Command;
 use crate::execdriver::StartError;
 use crate::sys::clone::{self, Side};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use oci_spec::runtime::Process;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// Forks: the child becomes the command, this process looks after it. It has the command's own user and capabilities.
 pub fn run(process: &Process, command: &Command) -> Result<std::convert::Infallible, StartError> {
@@ -29,21 +31,28 @@ pub fn run(process: &Process, command: &Command) -> Result<std::convert::Infalli
             // What the command's start reports by closing must not be held open here.
             crate::sys::fd::close_from(3).map_err(|error| StartError::Failed(format!("init cannot close descriptors: {error}")))?;
             rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).map_err(step("init cannot close itself to others"))?;
-            look_after(Pid::from_raw(pid), &all)
+            let child = rustix::process::Pid::from_raw(pid).ok_or_else(|| StartError::Failed("init has no child".to_owned()))?;
+            // Not reaped before the loop begins: the number is still the command's.
+            let handle = rustix::process::pidfd_open(child, rustix::process::PidfdFlags::empty()).map_err(step("init cannot hold its child"))?;
+            let signals = SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC);
+            let signals = signals.map_err(|error| StartError::Failed(format!("init cannot wait for signals: {error}")))?;
+            look_after(Pid::from_raw(pid), &handle, &signals)
         }
     }
 }
 
-fn look_after(command: Pid, all: &SigSet) -> ! {
+fn look_after(command: Pid, handle: &OwnedFd, signals: &SignalFd) -> ! {
     loop {
-        match all.wait() {
-            Ok(Signal::SIGCHLD) | Err(_) => {
+        match signals.read_signal() {
+            Ok(Some(signal)) if signal.ssi_signo as i32 != libc::SIGCHLD => {
+                // The command may have ended already: then the next SIGCHLD tells.
+                let _ = crate::sys::fd::signal(handle.as_fd(), signal.ssi_signo as i32);
+            }
+            _ => {
                 if let Some(status) = reap(command) {
                     leave(status);
                 }
             }
-            // The command may have ended already: then the next SIGCHLD tells.
-            Ok(signal) => drop(kill(command, signal)),
         }
     }
 }

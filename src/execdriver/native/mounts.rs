@@ -14,6 +14,9 @@ use rustix::mount::{
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
+/// The file system type of /proc. Source: linux/magic.h.
+const PROC_MAGIC: rustix::fs::FsWord = 0x9fa0;
+
 /// The sources of bind mounts, opened where this machine's files can still be seen; one for each mount, in order.
 pub type Sources = Vec<Option<OwnedFd>>;
 
@@ -39,10 +42,12 @@ fn bind_source(mount: &Mount) -> Result<OwnedFd, StartError> {
     })
 }
 
-/// A new file system, detached: options that belong to the mount go there, the others to the file system.
-pub fn file_system<'a>(kind: &str, options: impl Iterator<Item = &'a str>) -> Result<OwnedFd, StartError> {
+/// A new file system, detached, under the name that mount tables show as its source: options that belong to the mount go
+/// there, the others to the file system.
+pub fn file_system<'a>(kind: &str, source: &str, options: impl Iterator<Item = &'a str>) -> Result<OwnedFd, StartError> {
     let failed = |error| step(format_args!("cannot make a {kind} file system"))(error);
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).map_err(failed)?;
+    fsconfig_set_string(&context, "source", source).map_err(failed)?;
     let mut attributes = MountAttrFlags::empty();
     for option in options {
         match option {
@@ -68,10 +73,23 @@ pub fn file_system<'a>(kind: &str, options: impl Iterator<Item = &'a str>) -> Re
 pub fn attach(root: BorrowedFd<'_>, mount: BorrowedFd<'_>, path: &Path) -> Result<(), StartError> {
     let is_folder = rustix::fs::fstat(mount).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir());
     let place = place(root, path, is_folder).map_err(|error| step(format_args!("cannot make the mount point {}", path.display()))(error))?;
+    if covers_proc(mount, place.as_fd(), path) {
+        return Err(StartError::Failed(format!("cannot mount at {}: it is inside /proc, which shows the container its own processes", path.display())));
+    }
     attach_at(mount, place.as_fd()).map_err(|error| match error {
         Errno::NOTDIR => StartError::Failed(format!("cannot mount at {}: a file cannot be mounted on a folder, nor a folder on a file", path.display())),
         error => step(format_args!("cannot mount at {}", path.display()))(error),
     })
+}
+
+/// Whether a mount would cover something of the container's /proc, or all of it: what is masked there could be uncovered,
+/// and who reads it could be deceived. As runc has it, /proc of this machine may take its place, and some files of numbers
+/// may be covered by those of lxcfs.
+fn covers_proc(mount: BorrowedFd<'_>, place: BorrowedFd<'_>, path: &Path) -> bool {
+    const NUMBERS: [&str; 10] = ["cpuinfo", "diskstats", "loadavg", "meminfo", "net/dev", "slabinfo", "stat", "swaps", "sys/kernel/ns_last_pid", "uptime"];
+    let is_proc = |fd: BorrowedFd<'_>| rustix::fs::fstatfs(fd).is_ok_and(|found| found.f_type == PROC_MAGIC);
+    let allowed = || NUMBERS.iter().any(|name| path == Path::new("/proc").join(name)) || (path == Path::new("/proc") && is_proc(mount));
+    is_proc(place) && !allowed()
 }
 
 /// Puts a detached mount onto an open place.
@@ -91,7 +109,7 @@ pub fn open_in(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> rustix::io::
 }
 
 /// The mount point, made if it is not there.
-fn place(root: BorrowedFd<'_>, path: &Path, is_folder: bool) -> rustix::io::Result<OwnedFd> {
+pub fn place(root: BorrowedFd<'_>, path: &Path, is_folder: bool) -> rustix::io::Result<OwnedFd> {
     match open_in(root, path, OFlags::PATH) {
         Err(Errno::NOENT) => {}
         other => return other,
@@ -147,7 +165,8 @@ pub fn mount(root: BorrowedFd<'_>, mount: &Mount, source: Option<&OwnedFd>) -> R
         bind(root, mount, source)
     } else {
         let kind = mount.typ().as_deref().unwrap_or_default();
-        let made = file_system(kind, options(mount))?;
+        let source = mount.source().as_deref().and_then(Path::to_str).unwrap_or(kind);
+        let made = file_system(kind, source, options(mount))?;
         attach(root, made.as_fd(), path)
     }
 }

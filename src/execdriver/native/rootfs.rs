@@ -33,7 +33,7 @@ pub fn enter(bundle: &Bundle<'_>, sources: &Sources, cgroup: &Cgroup) -> Result<
             devices(root, bundle.spec)?;
         }
     }
-    hide(root, bundle.spec)
+    Ok(())
 }
 
 fn open(path: &str) -> Result<OwnedFd, StartError> {
@@ -90,9 +90,7 @@ fn added(root: BorrowedFd<'_>, device: &LinuxDevice) -> Result<(), StartError> {
     let (Some(above), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
         return Err(StartError::Failed(format!("--device: {} is no path for a device", path.display())));
     };
-    let Ok(folder) = mounts::open_in(root, above, OFlags::PATH | OFlags::DIRECTORY) else {
-        return Err(StartError::Failed(format!("--device: the folder {} is not there in the container", above.display())));
-    };
+    let folder = mounts::place(root, above, true).map_err(step(format_args!("--device: cannot make the folder {}", above.display())))?;
     let mode = device.file_mode().unwrap_or(0o666);
     match rustix::fs::unlinkat(&folder, name, AtFlags::empty()) {
         Ok(()) | Err(rustix::io::Errno::NOENT) => {}
@@ -115,15 +113,22 @@ fn cgroups(root: BorrowedFd<'_>, mount: &Mount, cgroup: &Cgroup) -> Result<(), S
     let path = mount.destination();
     let options: Vec<&str> = mount.options().iter().flatten().map(String::as_str).collect();
     if cgroup.is_v2() {
-        let made = file_system("cgroup2", options.iter().copied())?;
+        let made = file_system("cgroup2", "cgroup", options.iter().copied())?;
         return mounts::attach(root, made.as_fd(), path);
     }
     let read_only = options.contains(&"ro");
-    let folder = file_system("tmpfs", ["nosuid", "nodev", "noexec", "mode=755"].into_iter())?;
+    let folder = file_system("tmpfs", "tmpfs", ["nosuid", "nodev", "noexec", "mode=755"].into_iter())?;
     mounts::attach(root, folder.as_fd(), path)?;
     for hierarchy in cgroup.hierarchies() {
-        let made = file_system("cgroup", options.iter().copied().chain(hierarchy.controllers.iter().map(String::as_str)))?;
-        mounts::attach(root, made.as_fd(), &path.join(hierarchy.controllers.join(",")))?;
+        let made = file_system("cgroup", "cgroup", options.iter().copied().chain(hierarchy.controllers.iter().map(String::as_str)))?;
+        let name = hierarchy.controllers.join(",");
+        mounts::attach(root, made.as_fd(), &path.join(&name))?;
+        if hierarchy.controllers.len() > 1 {
+            // Programs look for each controller under its own name.
+            for alone in &hierarchy.controllers {
+                rustix::fs::symlinkat(&name, &folder, alone).map_err(step(format_args!("cannot make {}/{alone}", path.display())))?;
+            }
+        }
     }
     if read_only {
         restrict(folder.as_fd(), sys::mount::RDONLY, false).map_err(|error| StartError::Failed(format!("cannot close {}: {error}", path.display())))?;
@@ -131,9 +136,16 @@ fn cgroups(root: BorrowedFd<'_>, mount: &Mount, cgroup: &Cgroup) -> Result<(), S
     Ok(())
 }
 
+/// An empty folder that nothing can be put into.
+fn nothing() -> Result<OwnedFd, StartError> {
+    file_system("tmpfs", "tmpfs", ["ro", "nosuid", "nodev", "noexec", "size=0k"].into_iter())
+}
+
 /// Covers what a container must not read, and makes read-only what it must not change.
-fn hide(root: BorrowedFd<'_>, spec: &Spec) -> Result<(), StartError> {
+pub fn hide(spec: &Spec) -> Result<(), StartError> {
     let Some(linux) = spec.linux() else { return Ok(()) };
+    let root = open("/")?;
+    let root = root.as_fd();
     let failed = |path: &str| step(format!("cannot hide {path}"));
     let mut empty: Option<OwnedFd> = None;
     for path in linux.masked_paths().iter().flatten() {
@@ -143,14 +155,14 @@ fn hide(root: BorrowedFd<'_>, spec: &Spec) -> Result<(), StartError> {
             // One empty folder covers all of them.
             let source = match empty.take() {
                 Some(made) => made,
-                None => file_system("tmpfs", ["ro", "nosuid", "nodev", "noexec", "size=0k"].into_iter())?,
+                None => nothing()?,
             };
             let copy = open_tree(&source, "", OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH);
             empty = Some(source);
             match copy {
                 Ok(copy) => copy,
                 // Older kernels copy no mount that is attached nowhere.
-                Err(_) => file_system("tmpfs", ["ro", "nosuid", "nodev", "noexec", "size=0k"].into_iter())?,
+                Err(_) => nothing()?,
             }
         } else {
             copy_of(root, "/dev/null").map_err(failed(path))?
