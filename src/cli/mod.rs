@@ -5,6 +5,7 @@ pub mod batch;
 pub mod console;
 pub mod demo;
 pub mod face;
+pub mod graph;
 pub mod inspect;
 pub mod perform;
 pub mod processes;
