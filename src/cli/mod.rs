@@ -4,6 +4,7 @@ pub mod args;
 pub mod batch;
 pub mod console;
 pub mod demo;
+pub mod differences;
 pub mod face;
 pub mod graph;
 pub mod inspect;
