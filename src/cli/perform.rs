@@ -61,7 +61,7 @@ async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
             Ok(0)
         }
         Verb::Top(job) => inspect::top(&run(job, engine).await?, face),
-        Verb::Diff(job) => inspect::diff(&run(job, engine).await?, face),
+        Verb::Diff(job) => super::differences::diff(job, engine, face).await,
         Verb::Commit(job) => {
             let id = run(job, engine).await?;
             face.give(json!(id));
@@ -81,6 +81,7 @@ async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
             face.list(&job.shape, rows, rows::STEPS, "ID")?;
             Ok(0)
         }
+        Verb::Graph(job) => super::graph::graph(job, engine, face).await,
         Verb::Jobs(job) => {
             let now = Timestamp::now();
             let rows = run(job.job, engine).await?.iter().map(|one| rows::job(one, job.shape.no_trunc, now)).collect();

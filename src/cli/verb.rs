@@ -1,7 +1,7 @@
 //! The verbs as the command line spells them, each a job with the options that shape its printing.
 
 use crate::job;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// How a list is printed.
 #[derive(Args, Clone, Debug, Default)]
@@ -58,6 +58,46 @@ pub struct Streaming<J: Args> {
     pub format: Option<String>,
 }
 
+/// How a graph is written down.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Picture {
+    /// Drawn with branches, for people
+    #[default]
+    Text,
+    /// For graphviz
+    Dot,
+    /// One document, for programs
+    Json,
+}
+
+/// The graph of images, and how it is drawn.
+#[derive(Args, Clone, Debug)]
+pub struct Drawing {
+    /// The job.
+    #[command(flatten)]
+    pub job: job::graph::Graph,
+    /// How it is drawn
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Picture,
+    /// Cut nothing short
+    #[arg(long)]
+    pub no_trunc: bool,
+}
+
+/// A container's changed files, and whether their content is shown.
+#[derive(Args, Clone, Debug)]
+pub struct Differing {
+    /// The job.
+    #[command(flatten)]
+    pub job: job::diff::Diff,
+    /// With the lines that differ, modes and owners, as a patch
+    #[arg(long)]
+    pub content: bool,
+    /// Only what is at or below this path
+    #[arg(value_name = "PATH")]
+    pub path: Option<String>,
+}
+
 /// Something destroyed, after a question.
 #[derive(Args, Clone, Debug)]
 pub struct Asking<J: Args> {
@@ -111,7 +151,7 @@ pub enum Verb {
     /// Copy files between a container and this machine
     Cp(job::copy::Copy),
     /// Show how a container's files differ from its image
-    Diff(job::diff::Diff),
+    Diff(Differing),
     /// Make an image from a container's files
     Commit(job::commit::Commit),
     /// Write a container's files as a tar archive
@@ -128,6 +168,8 @@ pub enum Verb {
     Images(Listing<job::images::Images>),
     /// Show how an image was made
     History(Listing<job::history::History>),
+    /// Show how images share their layers, and what each has to itself
+    Graph(Drawing),
     /// Show containers, images or volumes in full
     Inspect(Showing<job::inspect::Inspect>),
     /// Give an image another name
@@ -215,7 +257,7 @@ pub enum ContainerOther {
     /// Copy files
     Cp(job::copy::Copy),
     /// Show changed files
-    Diff(job::diff::Diff),
+    Diff(Differing),
     /// Make an image from a container's files
     Commit(job::commit::Commit),
     /// Write a container's files as a tar archive

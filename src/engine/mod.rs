@@ -8,13 +8,16 @@ pub mod check;
 pub mod collection;
 pub mod commit;
 pub mod containers;
+pub mod contents;
 mod documents;
 mod elf;
 pub mod error;
 pub mod event;
 pub mod files;
+pub mod graph;
 pub mod images;
 pub mod job;
+pub mod layers;
 pub mod life;
 pub mod lock;
 pub mod logs;
@@ -25,12 +28,14 @@ pub mod registries;
 pub mod removal;
 pub mod shell;
 pub mod snapshot;
+pub mod stats;
 pub mod volumes;
 
 // What jobs hand through from the rooms below, which they do not enter themselves.
+pub use crate::execdriver::Usage;
 pub use crate::execdriver::spec::{ALL_CAPABILITIES, ExecOptions};
 pub use crate::graphdb::{BlobRow, SCHEMA_VERSION};
-pub use crate::graphdriver::{Base, Change, ChangeKind, Staging, Unsaid};
+pub use crate::graphdriver::{Base, Change, ChangeKind, FileKind, LayerChange, LayerEntry, LayerTree, Staging, Unsaid};
 pub use crate::monitor::protocol::Hello;
 pub use error::{Error, Kind, Result};
 pub use event::{Event, Listening};
@@ -68,7 +73,7 @@ struct Inner {
     options: Options,
     db: GraphDb,
     content: Content,
-    graph: OnceLock<Graph>,
+    graph: OnceLock<Drivers>,
     registry: OnceLock<registry::Client>,
     events: broadcast::Sender<Event>,
     /// The socket on which this engine hears of other processes' changes, if it listens.
@@ -76,7 +81,7 @@ struct Inner {
     documents: Documents,
 }
 
-struct Graph {
+struct Drivers {
     driver: Box<dyn GraphDriver>,
     passed_over: Vec<PassedOver>,
 }
@@ -145,12 +150,12 @@ impl Engine {
         Ok(&self.opened()?.passed_over)
     }
 
-    fn opened(&self) -> Result<&Graph> {
+    fn opened(&self) -> Result<&Drivers> {
         if self.0.graph.get().is_none() {
             let wanted = self.0.options.storage_driver.as_deref();
             let (driver, passed_over) = graphdriver::open(&self.place().root, wanted).map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
             // Two threads may both have opened one; they are alike.
-            let _ = self.0.graph.set(Graph { driver, passed_over });
+            let _ = self.0.graph.set(Drivers { driver, passed_over });
         }
         self.0.graph.get().ok_or_else(|| Error::new(Kind::Failed, "no graphdriver"))
     }

@@ -2,12 +2,14 @@
 
 pub mod attach;
 pub mod commit;
+pub mod contents;
 pub mod copy;
 pub mod create;
 pub mod diff;
 pub mod events;
 pub mod exec;
 pub mod export;
+pub mod graph;
 pub mod history;
 pub mod image_prune;
 pub mod images;

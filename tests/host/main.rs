@@ -5,6 +5,7 @@ mod batch;
 mod conformance;
 mod console;
 mod crash;
+mod engine;
 mod extract;
 mod graph;
 mod host;

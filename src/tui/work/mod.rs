@@ -3,7 +3,7 @@
 mod answer;
 mod figures;
 
-use crate::engine::{Engine, Event};
+use crate::engine::{Engine, Event, Snapshot};
 use crate::id::ContainerId;
 use crate::tui::console::session::{Session, SessionHandle};
 use crate::tui::effect::{ConsoleId, Effect, Ticket, WorkId};
@@ -51,8 +51,9 @@ impl Drop for Works {
 impl Works {
     /// Begins to look at the engine; news go to `news`. Verbs done are noted in the file `record`.
     pub fn begin(engine: Engine, line: Arc<dyn CommandLine>, news: mpsc::Sender<Msg>, record: Option<PathBuf>) -> Self {
-        let watching = tokio::spawn(watch(engine.clone(), news.clone()));
-        let sampling = tokio::spawn(figures::sample(engine.clone(), news.clone()));
+        let (seen, sight) = tokio::sync::watch::channel(None);
+        let watching = tokio::spawn(watch(engine.clone(), seen, news.clone()));
+        let sampling = tokio::spawn(figures::sample(engine.clone(), sight, news.clone()));
         Self {
             engine,
             line,
@@ -250,7 +251,7 @@ async fn console_begins(news: &mpsc::Sender<Msg>, id: ConsoleId, words: &[String
 }
 
 /// Looks at the store whenever something changed, here or elsewhere, and now and then by itself.
-async fn watch(engine: Engine, news: mpsc::Sender<Msg>) {
+async fn watch(engine: Engine, seen: tokio::sync::watch::Sender<Option<Arc<Snapshot>>>, news: mpsc::Sender<Msg>) {
     let mut events = engine.events();
     let _listening = match engine.listen() {
         Ok(listening) => Some(listening),
@@ -263,7 +264,11 @@ async fn watch(engine: Engine, news: mpsc::Sender<Msg>) {
         let looking = engine.clone();
         let looked = tokio::task::spawn_blocking(move || looking.snapshot()).await;
         let message = match looked {
-            Ok(Ok(snapshot)) => News::Snapshot(Arc::new(snapshot)),
+            Ok(Ok(snapshot)) => {
+                let snapshot = Arc::new(snapshot);
+                seen.send_replace(Some(Arc::clone(&snapshot)));
+                News::Snapshot(snapshot)
+            }
             Ok(Err(error)) => News::Blind(format!("cannot look at the store: {}", error.message)),
             Err(error) => News::Blind(error.to_string()),
         };
