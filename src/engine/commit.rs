@@ -58,7 +58,7 @@ impl Engine {
             layer: Some(diff.clone()),
             config: Some(config),
         };
-        let document = build(Some(&parent.document), &addition).map_err(|e| Error::io("cannot describe the image", &e))?;
+        let document = build(Some(&*parent.document), &addition).map_err(|e| Error::io("cannot describe the image", &e))?;
         self.place_layer(container, &document, &blob, &diff)?;
         let image = self.enter_commit(&parent, &document, &blob, size, name.map(|name| (name.to_string(), false)).into_iter().collect())?;
         drop(held);

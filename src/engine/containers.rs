@@ -1,7 +1,7 @@
 //! Containers in the store: found by name or identity, read and written whole.
 
 use super::{Engine, Error, Event, Kind, Result};
-use crate::container::{Container, State, Status};
+use crate::container::{Container, Status};
 use crate::graphdb::{ContainerRow, EventRow, GraphDb};
 use crate::id::ContainerId;
 use serde_json::{Map, Value, json};
@@ -14,11 +14,11 @@ pub fn from_row(row: &ContainerRow) -> Result<Container> {
     let damaged = |error: &dyn std::fmt::Display| {
         Error::new(Kind::Corrupt, format!("container {} is damaged in the store: {error}", row.id)).hint("`kapal system check --repair` mends the store")
     };
-    let mut value: Map<String, Value> = serde_json::from_str(&row.json).map_err(|e| damaged(&e))?;
-    let state: State = serde_json::from_str(&row.state).map_err(|e| damaged(&e))?;
-    value.insert("Name".to_owned(), Value::String(row.name.clone()));
-    value.insert("State".to_owned(), serde_json::to_value(state).map_err(|e| damaged(&e))?);
-    serde_json::from_value(Value::Object(value)).map_err(|e| damaged(&e))
+    let mut container: Container = serde_json::from_str(&row.json).map_err(|e| damaged(&e))?;
+    // The document is as the container was made; name and state are those of the row.
+    container.name.clone_from(&row.name);
+    container.state = serde_json::from_str(&row.state).map_err(|e| damaged(&e))?;
+    Ok(container)
 }
 
 /// A container as the row that keeps it.
@@ -77,6 +77,18 @@ impl Engine {
     /// All containers, newest first, each as it really is.
     pub fn containers(&self) -> Result<Vec<Container>> {
         self.db().containers()?.iter().map(|row| self.settled(from_row(row)?)).collect()
+    }
+
+    /// All containers that can be read, newest first, each as it really is, and what is wrong with the others.
+    pub fn sound_containers(&self) -> Result<(Vec<Container>, Vec<Error>)> {
+        let (mut containers, mut damaged) = (Vec::new(), Vec::new());
+        for row in self.db().containers()? {
+            match from_row(&row).and_then(|container| self.settled(container)) {
+                Ok(container) => containers.push(container),
+                Err(error) => damaged.push(error),
+            }
+        }
+        Ok((containers, damaged))
     }
 
     /// Enters a new container with the layers and volumes it holds; `Some` holder of its name if that is taken.

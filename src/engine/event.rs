@@ -1,10 +1,26 @@
 //! Events are hints: whoever changes something pokes the others, and they look at the store again.
+//!
+//! ```text
+//!  process A: a change ──► a row in the store ──► "!" to every socket in listeners/ ──► process B: Event::Missed
+//!                                                   └─ nobody behind it any more: the socket's file goes
+//! ```
+//!
+//! An engine that lives long enough to show something listens ([`Engine::listen`]). A poke may be lost, and a monitor
+//! that is killed can send none: so a listening engine looks again every few seconds, too.
 
+use super::{Engine, Error, Result};
 use crate::container::Place;
 use crate::id::{ContainerId, JobId};
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a listening engine waits for a poke before it looks by itself.
+const FALLBACK: Duration = Duration::from_secs(5);
+
+/// Pokes that come closer together than this count as one: what they tell of is looked at once.
+const TOGETHER: Duration = Duration::from_millis(20);
 
 /// What changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +41,14 @@ pub enum Event {
 
 /// Tells every listening process that something changed. Failures are none of the teller's business.
 pub fn poke(place: &Place) {
+    poke_others(place, None);
+}
+
+/// The same but for the socket `own`: its engine knows.
+pub fn poke_others(place: &Place, own: Option<&Path>) {
     let Ok(entries) = std::fs::read_dir(place.listeners()) else { return };
     let mut socket: Option<OwnedFd> = None;
-    for entry in entries.flatten() {
+    for entry in entries.flatten().filter(|entry| Some(&*entry.path()) != own) {
         if socket.is_none() {
             socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None).ok();
         }
@@ -82,5 +103,63 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// An engine that listens; it does so until this is dropped.
+#[derive(Debug)]
+pub struct Listening(tokio::task::JoinHandle<()>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Engine {
+    /// Hears of what other processes change from now on: each time, and every few seconds without that, this engine's
+    /// listeners get [`Event::Missed`]. To be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The socket cannot be made. Should it be lost later on, the looking every few seconds stays, and a new one is tried.
+    pub fn listen(&self) -> Result<Listening> {
+        let open = |engine: &Self| {
+            let listener = Listener::open(engine.place())?;
+            engine.set_ear(Some(listener.path().to_owned()));
+            Ok(listener)
+        };
+        let first = open(self).map_err(|e: std::io::Error| Error::io("cannot listen for changes", &e))?;
+        let engine = self.clone();
+        Ok(Listening(tokio::spawn(async move {
+            let _ear = Ear(&engine);
+            let mut listener = Some(first);
+            loop {
+                let heard = async {
+                    match &listener {
+                        Some(listener) => listener.heard().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let lost = match tokio::time::timeout(FALLBACK, heard).await {
+                    Ok(heard) => heard.is_err(),
+                    // Someone may have cleared the run-time folder: nobody would find the way here any more.
+                    Err(_) => listener.as_ref().is_none_or(|listener| !listener.path().exists()),
+                };
+                engine.publish(Event::Missed);
+                if lost {
+                    listener = open(&engine).ok();
+                }
+                tokio::time::sleep(TOGETHER).await;
+            }
+        })))
+    }
+}
+
+/// What pokes know as this engine's own socket, until the listening ends.
+struct Ear<'a>(&'a Engine);
+
+impl Drop for Ear<'_> {
+    fn drop(&mut self) {
+        self.0.set_ear(None);
     }
 }

@@ -5,10 +5,12 @@ use super::{Engine, Error, Kind, Result};
 use crate::container::{Config, Container};
 use crate::graph::image::Image as Document;
 use crate::graph::reference::Reference;
-use crate::graphdb::{BlobRow, ImageRow, LayerRow};
+use crate::graphdb::{BlobRow, ImageRow, LayerRow, TagRow};
 use crate::id::{Digest, ImageId, LayerId};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// The largest configuration document or manifest.
 pub const LARGEST: u64 = 4 << 20;
@@ -31,7 +33,7 @@ pub struct Image {
     /// What runs in containers made from it.
     pub config: Config,
     /// The whole configuration document.
-    pub document: Document,
+    pub document: Arc<Document>,
     /// The digest of its manifest.
     pub manifest: Digest,
     /// The manifest's media type.
@@ -73,6 +75,11 @@ impl fmt::Display for Removed {
 /// Reads a name as users write it.
 pub fn reference(text: &str) -> Result<Reference> {
     text.parse().map_err(|error| Error::invalid(format!("{error}")))
+}
+
+/// A name of the store as people write it.
+pub fn familiar(name: &str) -> String {
+    name.parse::<Reference>().map_or_else(|_| name.to_owned(), |reference| reference.familiar())
 }
 
 /// `linux/amd64` and the like.
@@ -142,40 +149,63 @@ impl Engine {
 
     /// All images, newest first.
     pub fn images(&self) -> Result<Vec<Image>> {
+        let (images, mut damaged) = self.sound_images()?;
+        match damaged.pop() {
+            None => Ok(images),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// All images that can be read, newest first, and what is wrong with the others.
+    pub fn sound_images(&self) -> Result<(Vec<Image>, Vec<Error>)> {
         let driver = self.graph()?.name();
-        self.db().images(driver)?.into_iter().map(|row| self.image_of(&row)).collect()
+        let mut tags: HashMap<String, Vec<TagRow>> = HashMap::new();
+        for tag in self.db().tags(driver)? {
+            tags.entry(tag.image.clone()).or_default().push(tag);
+        }
+        let mut layers: HashMap<String, Vec<String>> = HashMap::new();
+        for (image, layer) in self.db().layers_of_images(driver)? {
+            layers.entry(image).or_default().push(layer);
+        }
+        let (mut images, mut damaged) = (Vec::new(), Vec::new());
+        for row in self.db().images(driver)? {
+            let (tags, layers) = (tags.remove(&row.id).unwrap_or_default(), layers.remove(&row.id).unwrap_or_default());
+            match self.image_from(&row, &layers, &tags) {
+                Ok(image) => images.push(image),
+                Err(error) => damaged.push(error),
+            }
+        }
+        Ok((images, damaged))
     }
 
     fn image_of(&self, row: &ImageRow) -> Result<Image> {
         let driver = self.graph()?.name();
+        self.image_from(row, &self.db().image_layers(driver, &row.id)?, &self.db().tags_of(driver, &row.id)?)
+    }
+
+    fn image_from(&self, row: &ImageRow, layers: &[String], tags: &[TagRow]) -> Result<Image> {
         let damaged = |error: &dyn fmt::Display| {
             Error::new(Kind::Corrupt, format!("image {} is damaged in the store: {error}", row.id))
                 .hint("`kapal system check --repair` mends the store; pull it again")
         };
-        let id: ImageId = row.id.parse().map_err(|e: crate::id::IdError| damaged(&e))?;
-        let bytes = self.content().read(&id, LARGEST).map_err(|e| damaged(&e))?;
-        let document = Document::parse(bytes).map_err(|e| damaged(&e))?;
-        let manifest = row.manifest.parse().map_err(|e: crate::id::IdError| damaged(&e))?;
+        let bad_id = |e: crate::id::IdError| damaged(&e);
+        let id: ImageId = row.id.parse().map_err(bad_id)?;
+        let read = || Document::parse(self.content().read(&id, LARGEST).map_err(|e| damaged(&e))?).map_err(|e| damaged(&e));
+        let document = self.0.documents.get(&id, read)?;
         let mut image = Image {
             tags: Vec::new(),
             digests: Vec::new(),
-            layers: self
-                .db()
-                .image_layers(driver, &row.id)?
-                .iter()
-                .map(|id| id.parse())
-                .collect::<std::result::Result<_, _>>()
-                .map_err(|e: crate::id::IdError| damaged(&e))?,
+            layers: layers.iter().map(|id| id.parse()).collect::<std::result::Result<_, _>>().map_err(bad_id)?,
             size: row.size.unsigned_abs(),
             created: document.created,
             config: document.config.clone(),
             document,
-            manifest,
+            manifest: row.manifest.parse().map_err(bad_id)?,
             media_type: row.media_type.clone(),
             id,
         };
-        for tag in self.db().tags_of(driver, &row.id)? {
-            let familiar = tag.name.parse::<Reference>().map_or_else(|_| tag.name.clone(), |reference| reference.familiar());
+        for tag in tags {
+            let familiar = familiar(&tag.name);
             if tag.is_digest { image.digests.push(familiar) } else { image.tags.push(familiar) }
         }
         Ok(image)
@@ -272,10 +302,7 @@ impl Engine {
         }
         let _operation = self.operation()?;
         let deleted = self.db().untag(driver, &names, whole.then_some(image.id.as_str()), force)?;
-        let mut removed: Vec<Removed> = names
-            .iter()
-            .map(|name| Removed { what: name.parse::<Reference>().map_or_else(|_| name.clone(), |reference| reference.familiar()), deleted: false, bytes: 0 })
-            .collect();
+        let mut removed: Vec<Removed> = names.iter().map(|name| Removed { what: familiar(name), deleted: false, bytes: 0 }).collect();
         if deleted {
             let bytes = self.collect()?;
             removed.push(Removed { what: image.id.to_string(), deleted: true, bytes });

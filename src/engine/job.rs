@@ -94,25 +94,44 @@ impl JobContext {
 }
 
 /// A job that runs.
+///
+/// Whoever drops it, or what waits in [`JobHandle::result`], before there is a result calls the job off: nobody is left
+/// to want it. The job itself goes on until it has cleaned up.
 #[derive(Debug)]
 pub struct JobHandle<T> {
     /// Its number, if it is kept.
     pub id: Option<JobId>,
     /// What it says of itself; ends with the job.
     pub progress: mpsc::UnboundedReceiver<Progress>,
-    canceller: Arc<watch::Sender<bool>>,
+    interest: Interest,
     task: tokio::task::JoinHandle<Result<T>>,
+}
+
+/// Someone waits for a job's result; when it is dropped unsatisfied the job is called off.
+#[derive(Debug)]
+struct Interest {
+    canceller: Arc<watch::Sender<bool>>,
+    satisfied: bool,
+}
+
+impl Drop for Interest {
+    fn drop(&mut self) {
+        if !self.satisfied {
+            // A job that has ended listens no more.
+            let _ = self.canceller.send(true);
+        }
+    }
 }
 
 impl<T> JobHandle<T> {
     /// Calls it off; it ends with an error of the kind `Cancelled` once it has cleaned up.
     pub fn cancel(&self) {
-        let _ = self.canceller.send(true);
+        let _ = self.interest.canceller.send(true);
     }
 
     /// A way to call it off from elsewhere.
     pub fn canceller(&self) -> impl Fn() + Send + 'static {
-        let canceller = Arc::clone(&self.canceller);
+        let canceller = Arc::clone(&self.interest.canceller);
         move || {
             let _ = canceller.send(true);
         }
@@ -120,9 +139,46 @@ impl<T> JobHandle<T> {
 
     /// Waits for its result.
     pub async fn result(self) -> Result<T> {
-        match self.task.await {
+        let Self { mut interest, task, .. } = self;
+        let ended = task.await;
+        // What it gave may go on by itself, such as a stream of events: it is not called off with the handle.
+        interest.satisfied = true;
+        match ended {
             Ok(result) => result,
             Err(error) => Err(Error::new(Kind::Failed, format!("the job broke down: {error}"))),
+        }
+    }
+}
+
+/// A job's row in the list while it runs. Dropped before the job told its end, the row says why there is none.
+struct Entered {
+    engine: Engine,
+    id: Option<JobId>,
+}
+
+impl Entered {
+    fn leave(mut self, error: Option<&Error>) {
+        match error {
+            None => self.end("done", ""),
+            Some(error) if error.kind == Kind::Cancelled => self.end("cancelled", &error.message),
+            Some(error) => self.end("failed", &error.message),
+        }
+    }
+
+    fn end(&mut self, state: &str, text: &str) {
+        let Some(id) = self.id.take() else { return };
+        // The result itself is what counts; a list that cannot be written must not turn it into a failure.
+        let _ = self.engine.db().finish_job(id.0, state, jiff::Timestamp::now().as_millisecond(), text);
+        self.engine.changed(Event::JobFinished(id));
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.end("failed", "the job broke down");
+        } else {
+            self.end("cancelled", "cancelled");
         }
     }
 }
@@ -134,9 +190,9 @@ impl Engine {
         let context = JobContext { engine: self.clone(), progress: None, cancel };
         // Kept to the end: without it the job would take itself for one that nobody can call off.
         let _canceller = canceller;
-        let id = self.enter::<J>(&job)?;
+        let entered = self.enter::<J>(&job)?;
         let result = job.run(context).await;
-        self.leave(id, result.as_ref().err());
+        entered.leave(result.as_ref().err());
         result
     }
 
@@ -151,19 +207,19 @@ impl Engine {
         let canceller = Arc::new(canceller);
         let (sender, progress) = mpsc::unbounded_channel();
         let context = JobContext { engine: self.clone(), progress: Some(sender), cancel };
-        let id = self.enter::<J>(&job)?;
-        let engine = self.clone();
+        let entered = self.enter::<J>(&job)?;
+        let id = entered.id;
         let task = tokio::spawn(async move {
             let result = job.run(context).await;
-            engine.leave(id, result.as_ref().err());
+            entered.leave(result.as_ref().err());
             result
         });
-        Ok(JobHandle { id, progress, canceller, task })
+        Ok(JobHandle { id, progress, interest: Interest { canceller, satisfied: false }, task })
     }
 
-    fn enter<J: Job>(&self, job: &J) -> Result<Option<JobId>> {
+    fn enter<J: Job>(&self, job: &J) -> Result<Entered> {
         if !J::KEPT {
-            return Ok(None);
+            return Ok(Entered { engine: self.clone(), id: None });
         }
         let (pid, pid_start) = super::process::own();
         let row = JobRow {
@@ -179,19 +235,7 @@ impl Engine {
             pid_start: pid_start as i64,
         };
         let id = JobId(self.db().insert_job(&row)?);
-        self.publish(Event::JobStarted(id));
-        Ok(Some(id))
-    }
-
-    fn leave(&self, id: Option<JobId>, error: Option<&Error>) {
-        let Some(id) = id else { return };
-        let (state, text) = match error {
-            None => ("done", ""),
-            Some(error) if error.kind == Kind::Cancelled => ("cancelled", error.message.as_str()),
-            Some(error) => ("failed", error.message.as_str()),
-        };
-        // The result itself is what counts; a list that cannot be written must not turn it into a failure.
-        let _ = self.db().finish_job(id.0, state, jiff::Timestamp::now().as_millisecond(), text);
-        self.publish(Event::JobFinished(id));
+        self.changed(Event::JobStarted(id));
+        Ok(Entered { engine: self.clone(), id: Some(id) })
     }
 }

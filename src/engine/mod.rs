@@ -8,6 +8,7 @@ pub mod check;
 pub mod collection;
 pub mod commit;
 pub mod containers;
+mod documents;
 pub mod error;
 pub mod event;
 pub mod files;
@@ -30,7 +31,7 @@ pub use crate::graphdb::{BlobRow, SCHEMA_VERSION};
 pub use crate::graphdriver::{Base, Change, ChangeKind, Staging, Unsaid};
 pub use crate::monitor::protocol::Hello;
 pub use error::{Error, Kind, Result};
-pub use event::Event;
+pub use event::{Event, Listening};
 pub use job::{Job, JobContext, JobHandle, Progress};
 pub use snapshot::Snapshot;
 
@@ -39,8 +40,9 @@ use crate::graph::content::Content;
 use crate::graphdb::GraphDb;
 use crate::graphdriver::{self, GraphDriver, PassedOver};
 use crate::registry;
+use documents::Documents;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::broadcast;
 
 /// How an engine is set up.
@@ -67,6 +69,9 @@ struct Inner {
     graph: OnceLock<Graph>,
     registry: OnceLock<registry::Client>,
     events: broadcast::Sender<Event>,
+    /// The socket on which this engine hears of other processes' changes, if it listens.
+    ear: Mutex<Option<PathBuf>>,
+    documents: Documents,
 }
 
 struct Graph {
@@ -93,7 +98,16 @@ impl Engine {
             other => other.into(),
         })?;
         let content = Content::open(&place.blobs()).map_err(|e| Error::io(format_args!("cannot open {}", place.blobs().display()), &e))?;
-        let inner = Inner { options, db, content, graph: OnceLock::new(), registry: OnceLock::new(), events: broadcast::channel(1024).0 };
+        let inner = Inner {
+            options,
+            db,
+            content,
+            graph: OnceLock::new(),
+            registry: OnceLock::new(),
+            events: broadcast::channel(1024).0,
+            ear: Mutex::default(),
+            documents: Documents::default(),
+        };
         let engine = Self(Arc::new(inner));
         engine.recover()?;
         Ok(engine)
@@ -169,7 +183,13 @@ impl Engine {
     /// Tells this engine's listeners and every other process of a change.
     pub fn changed(&self, event: Event) {
         self.publish(event);
-        event::poke(self.place());
+        let own = self.0.ear.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        event::poke_others(self.place(), own.as_deref());
+    }
+
+    /// Remembers the socket on which this engine hears of other processes' changes.
+    fn set_ear(&self, socket: Option<PathBuf>) {
+        *self.0.ear.lock().unwrap_or_else(PoisonError::into_inner) = socket;
     }
 }
 

@@ -153,6 +153,11 @@ impl GraphDb {
         rows(&self.connection(), "SELECT layer FROM image_layers WHERE driver = ?1 AND image = ?2 ORDER BY position", [driver, id], |r| r.get(0))
     }
 
+    /// Every image with each of its layers, bottom first.
+    pub fn layers_of_images(&self, driver: &str) -> Result<Vec<(String, String)>> {
+        rows(&self.connection(), "SELECT image, layer FROM image_layers WHERE driver = ?1 ORDER BY image, position", [driver], |r| Ok((r.get(0)?, r.get(1)?)))
+    }
+
     /// The layers of an image whole, bottom first.
     pub fn image_layer_rows(&self, driver: &str, id: &str) -> Result<Vec<LayerRow>> {
         let sql = "SELECT l.id, l.parent, l.diff, l.size FROM image_layers i JOIN layers l ON l.driver = i.driver AND l.id = i.layer WHERE i.driver = ?1 AND i.image = ?2 ORDER BY i.position";

@@ -42,7 +42,13 @@ struct Extracted {
     unpacked: Option<Unpacked>,
 }
 
-/// Brings all layers in; `open` gives a blob's bytes. The caller holds the collection lock shared.
+/// What a job that was called off ends with.
+pub fn cancelled() -> Error {
+    Error::new(Kind::Cancelled, "cancelled")
+}
+
+/// Brings all layers in; `open` gives a blob's bytes. The caller holds the collection lock shared. Called off, it ends
+/// once every thread has let go of what it was making.
 pub async fn bring<R: Read + Send + 'static>(
     wanted: Vec<Wanted>,
     open: impl Fn(&Wanted, Heard) -> R + Clone + Send + 'static,
@@ -84,7 +90,8 @@ pub async fn bring<R: Read + Send + 'static>(
             Ok(id) => parents.push(id),
             Err(error) => {
                 stop.store(true, Ordering::Relaxed);
-                failure = Some(error);
+                // Whatever a thread says that was stopped on its way, this is why.
+                failure = Some(if context.is_cancelled() { cancelled() } else { error });
             }
         }
     }
@@ -107,11 +114,12 @@ fn say(context: &JobContext, id: &str, status: &str, bytes: Option<(u64, u64)>) 
 struct Stoppable<R> {
     inner: R,
     stop: Arc<AtomicBool>,
+    context: JobContext,
 }
 
 impl<R: Read> Read for Stoppable<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.stop.load(Ordering::Relaxed) {
+        if self.stop.load(Ordering::Relaxed) || self.context.is_cancelled() {
             return Err(io::Error::other("cancelled"));
         }
         self.inner.read(buffer)
@@ -127,7 +135,7 @@ fn fetch<R: Read + Send>(
 ) -> Result<Option<Extracted>> {
     context.check()?;
     if stop.load(Ordering::Relaxed) {
-        return Err(Error::new(Kind::Cancelled, "cancelled"));
+        return Err(cancelled());
     }
     let engine = &context.engine;
     let driver = engine.graph()?;
@@ -151,7 +159,7 @@ fn fetch<R: Read + Send>(
             say(&listener, &id, "Downloading", Some((bytes, total)));
         }
     });
-    let stream = Stoppable { inner: open(layer, heard), stop: Arc::clone(stop) };
+    let stream = Stoppable { inner: open(layer, heard), stop: Arc::clone(stop), context: context.clone() };
     let mut writer = Arc::clone(batch).writer().map_err(|e| Error::io("cannot keep the blob", &e))?;
     if has_layer {
         // The files are here, the blob that they came from is not: it is kept for pushes and archives.
@@ -182,7 +190,7 @@ fn check(layer: &Wanted, found: &str, expected: &str) -> Result<()> {
 fn lost(layer: &Wanted, error: io::Error) -> Error {
     match RegistryError::from_reader(error) {
         Ok(error) => error.into(),
-        Err(error) if error.to_string().contains("cancelled") => Error::new(Kind::Cancelled, "cancelled"),
+        Err(error) if error.to_string().contains("cancelled") => cancelled(),
         Err(error) => {
             let kind = if error.kind() == io::ErrorKind::InvalidData || error.kind() == io::ErrorKind::UnexpectedEof { Kind::Corrupt } else { Kind::Failed };
             Error::new(kind, format!("layer {}: {error}", layer.descriptor.digest))

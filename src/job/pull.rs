@@ -66,7 +66,12 @@ impl Job for Pull {
             if name.tag().is_some() || name.digest().is_some() {
                 return Err(Error::invalid(format!("--all-tags takes a repository without a tag, not {}", name.familiar())));
             }
-            for tag in client.tags(&registries::repository(&name)).await? {
+            let repository = registries::repository(&name);
+            let tags = tokio::select! {
+                tags = client.tags(&repository) => tags?,
+                () = context.cancelled() => return Err(layers::cancelled()),
+            };
+            for tag in tags {
                 wanted.push(name.clone().with_tag(&tag).map_err(|error| Error::invalid(error.to_string()))?);
             }
         } else {
@@ -77,10 +82,7 @@ impl Job for Pull {
         }
         let mut pulled = Vec::with_capacity(wanted.len());
         for name in wanted {
-            tokio::select! {
-                one = one(&name, &client, &platform, &context) => pulled.push(one?),
-                () = context.cancelled() => context.check()?,
-            }
+            pulled.push(one(&name, &client, &platform, &context).await?);
         }
         Ok(pulled)
     }
@@ -93,7 +95,10 @@ async fn one(name: &Reference, client: &Client, platform: &Platform, context: &J
         (None, tag) => Version::Tag(tag.unwrap_or(crate::graph::reference::DEFAULT_TAG).to_owned()),
     };
     context.say(format!("{}: Pulling from {}", name.digest().map_or_else(|| name.tag().unwrap_or_default().to_owned(), ToString::to_string), name.path()));
-    let resolved = client.resolve(&repository, &version, platform).await?;
+    let resolved = tokio::select! {
+        resolved = client.resolve(&repository, &version, platform) => resolved?,
+        () = context.cancelled() => return Err(layers::cancelled()),
+    };
     let document =
         Document::parse(resolved.config_bytes.to_vec()).map_err(|error| Error::new(crate::engine::Kind::Corrupt, format!("{}: {error}", name.familiar())))?;
     let names = names(name, &resolved.digest);
@@ -103,8 +108,12 @@ async fn one(name: &Reference, client: &Client, platform: &Platform, context: &J
     let held = context.blocking(|context| context.engine.bring_in()).await?;
     let wanted = wanted(name, &document, &resolved)?;
     let stream = {
-        let (client, repository) = (client.clone(), repository.clone());
-        move |layer: &Wanted, progress: crate::registry::Progress| client.blob(&repository, &layer.descriptor, Some(progress)).into_reader()
+        let (client, repository, context) = (client.clone(), repository.clone(), context.clone());
+        move |layer: &Wanted, progress: crate::registry::Progress| {
+            let context = context.clone();
+            let end = async move { context.cancelled().await };
+            client.blob_until(&repository, &layer.descriptor, Some(progress), end).into_reader()
+        }
     };
     layers::bring(wanted, stream, context).await?;
     let image = context.blocking(move |context| enter(&document, &resolved, names, context).map(|id| (id, resolved.digest))).await;

@@ -53,10 +53,31 @@ enum State {
 impl Client {
     /// Starts to download a blob; to be called within a tokio runtime, whatever reads it then.
     pub fn blob(&self, repository: &Repository, blob: &Descriptor, progress: Option<Progress>) -> BlobStream {
+        self.blob_until(repository, blob, progress, std::future::pending())
+    }
+
+    /// The same, given up once `end` comes: a reader that waits for a registry that says nothing is woken with an error.
+    pub fn blob_until(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+        progress: Option<Progress>,
+        end: impl Future<Output = ()> + Send + 'static,
+    ) -> BlobStream {
         let (sender, pieces) = mpsc::channel(AHEAD);
         let name = format!("blob {} of {repository}", blob.digest);
         let download = Download { client: self.clone(), repository: repository.clone(), blob: blob.clone(), name: name.clone(), progress, got: 0, sender };
-        let download = tokio::spawn(download.run());
+        let download = tokio::spawn(async move {
+            let given_up = Error::new(Kind::Io, format!("{}: given up", download.name));
+            let sender = download.sender.clone();
+            tokio::select! {
+                () = download.run() => {}
+                () = end => {
+                    // A reader that is gone needs no word.
+                    let _ = sender.send(Err(given_up)).await;
+                }
+            }
+        });
         BlobStream { pieces, download, state: State::Running(Box::new(Context::new(&SHA256))), expected: blob.digest.clone(), name }
     }
 }

@@ -4,4 +4,4 @@ mod auth;
 mod pull;
 mod push;
 mod real;
-mod server;
+pub mod server;

@@ -35,12 +35,14 @@ pub struct Reply {
     /// After how many bytes the connection is cut.
     cut: Option<usize>,
     endless: bool,
+    /// Nothing comes after the body, and the connection stays.
+    stalled: bool,
 }
 
 impl Reply {
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
-        Self { status, headers: Vec::new(), claimed: Some(body.len()), body, cut: None, endless: false }
+        Self { status, headers: Vec::new(), claimed: Some(body.len()), body, cut: None, endless: false, stalled: false }
     }
 
     pub fn with(mut self, name: &str, value: impl Display) -> Self {
@@ -63,6 +65,11 @@ impl Reply {
         self
     }
 
+    pub fn stalled(mut self) -> Self {
+        self.stalled = true;
+        self
+    }
+
     fn write(&self, stream: &mut TcpStream, head_only: bool) -> std::io::Result<()> {
         write!(stream, "HTTP/1.1 {} Status\r\nConnection: close\r\n", self.status)?;
         for (name, value) in &self.headers {
@@ -76,6 +83,9 @@ impl Reply {
             return Ok(());
         }
         stream.write_all(&self.body[..self.cut.unwrap_or(self.body.len()).min(self.body.len())])?;
+        if self.stalled {
+            std::io::copy(stream, &mut std::io::sink())?;
+        }
         // Until the client hangs up.
         std::io::copy(&mut std::io::repeat(b' ').take(if self.endless { u64::MAX } else { 0 }), stream).map(drop)
     }
