@@ -6,6 +6,7 @@ pub mod console;
 pub mod demo;
 pub mod detach;
 pub mod face;
+pub mod graph;
 pub mod inspect;
 pub mod perform;
 pub mod processes;

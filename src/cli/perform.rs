@@ -81,6 +81,7 @@ async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
             face.list(&job.shape, rows, rows::STEPS, "ID")?;
             Ok(0)
         }
+        Verb::Graph(job) => super::graph::graph(job, engine, face).await,
         Verb::Jobs(job) => {
             let now = Timestamp::now();
             let rows = run(job.job, engine).await?.iter().map(|one| rows::job(one, job.shape.no_trunc, now)).collect();

@@ -1,7 +1,7 @@
 //! The verbs as the command line spells them, each a job with the options that shape its printing.
 
 use crate::job;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// How a list is printed.
 #[derive(Args, Clone, Debug, Default)]
@@ -56,6 +56,32 @@ pub struct Streaming<J: Args> {
     /// Print with a template such as '{{.Action}}', or json
     #[arg(long, value_name = "TEMPLATE|json")]
     pub format: Option<String>,
+}
+
+/// How a graph is written down.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Picture {
+    /// Drawn with branches, for people
+    #[default]
+    Text,
+    /// For graphviz
+    Dot,
+    /// One document, for programs
+    Json,
+}
+
+/// The graph of images, and how it is drawn.
+#[derive(Args, Clone, Debug)]
+pub struct Drawing {
+    /// The job.
+    #[command(flatten)]
+    pub job: job::graph::Graph,
+    /// How it is drawn
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Picture,
+    /// Cut nothing short
+    #[arg(long)]
+    pub no_trunc: bool,
 }
 
 /// Something destroyed, after a question.
@@ -128,6 +154,8 @@ pub enum Verb {
     Images(Listing<job::images::Images>),
     /// Show how an image was made
     History(Listing<job::history::History>),
+    /// Show how images share their layers, and what each has to itself
+    Graph(Drawing),
     /// Show containers, images or volumes in full
     Inspect(Showing<job::inspect::Inspect>),
     /// Give an image another name

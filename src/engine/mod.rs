@@ -12,6 +12,7 @@ mod documents;
 pub mod error;
 pub mod event;
 pub mod files;
+pub mod graph;
 pub mod images;
 pub mod job;
 pub mod life;
@@ -66,7 +67,7 @@ struct Inner {
     options: Options,
     db: GraphDb,
     content: Content,
-    graph: OnceLock<Graph>,
+    graph: OnceLock<Drivers>,
     registry: OnceLock<registry::Client>,
     events: broadcast::Sender<Event>,
     /// The socket on which this engine hears of other processes' changes, if it listens.
@@ -74,7 +75,7 @@ struct Inner {
     documents: Documents,
 }
 
-struct Graph {
+struct Drivers {
     driver: Box<dyn GraphDriver>,
     passed_over: Vec<PassedOver>,
 }
@@ -143,12 +144,12 @@ impl Engine {
         Ok(&self.opened()?.passed_over)
     }
 
-    fn opened(&self) -> Result<&Graph> {
+    fn opened(&self) -> Result<&Drivers> {
         if self.0.graph.get().is_none() {
             let wanted = self.0.options.storage_driver.as_deref();
             let (driver, passed_over) = graphdriver::open(&self.place().root, wanted).map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
             // Two threads may both have opened one; they are alike.
-            let _ = self.0.graph.set(Graph { driver, passed_over });
+            let _ = self.0.graph.set(Drivers { driver, passed_over });
         }
         self.0.graph.get().ok_or_else(|| Error::new(Kind::Failed, "no graphdriver"))
     }

@@ -18,12 +18,14 @@ mod events;
 mod images;
 mod jobs;
 mod leftover;
+mod lineage;
 mod volumes;
 
 pub use containers::ContainerRow;
 pub use events::EventRow;
 pub use images::{BlobRow, ImageRow, LayerRow, TagRow};
 pub use jobs::JobRow;
+pub use lineage::{ShareRow, StandRow};
 pub use volumes::VolumeRow;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};

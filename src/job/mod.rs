@@ -8,6 +8,7 @@ pub mod diff;
 pub mod events;
 pub mod exec;
 pub mod export;
+pub mod graph;
 pub mod history;
 pub mod image_prune;
 pub mod images;
