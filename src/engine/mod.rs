@@ -24,9 +24,11 @@ pub mod recovery;
 pub mod registries;
 pub mod removal;
 pub mod snapshot;
+pub mod stats;
 pub mod volumes;
 
 // What jobs hand through from the rooms below, which they do not enter themselves.
+pub use crate::execdriver::Usage;
 pub use crate::execdriver::spec::{ALL_CAPABILITIES, ExecOptions};
 pub use crate::graphdb::{BlobRow, SCHEMA_VERSION};
 pub use crate::graphdriver::{Base, Change, ChangeKind, Staging, Unsaid};

@@ -22,7 +22,7 @@ mod rootfs;
 mod search;
 mod terminal;
 
-use super::{Beside, Bundle, ExecDriver, StartError, Started, Stdio};
+use super::{Beside, Bundle, ExecDriver, Meter, StartError, Started, Stdio};
 use crate::id::ContainerId;
 use crate::sys::clone::{self, Side};
 use cgroup::Cgroups;
@@ -84,6 +84,10 @@ impl ExecDriver for Native {
 
     fn oom_kills(&self, id: &ContainerId) -> io::Result<u64> {
         self.cgroups.oom_kills(id)
+    }
+
+    fn meter(&self, id: &ContainerId) -> io::Result<Option<Box<dyn Meter>>> {
+        self.cgroups.meter(id)
     }
 
     fn destroy(&self, id: &ContainerId) -> Vec<io::Error> {

@@ -7,6 +7,7 @@
 //! controllers are all on v1 it is what freezes and kills.
 
 mod limits;
+mod meter;
 mod teardown;
 
 use crate::id::ContainerId;
