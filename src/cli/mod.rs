@@ -5,6 +5,7 @@ pub mod batch;
 pub mod console;
 pub mod demo;
 pub mod detach;
+pub mod differences;
 pub mod face;
 pub mod graph;
 pub mod inspect;

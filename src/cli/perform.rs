@@ -61,7 +61,7 @@ async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
             Ok(0)
         }
         Verb::Top(job) => inspect::top(&run(job, engine).await?, face),
-        Verb::Diff(job) => inspect::diff(&run(job, engine).await?, face),
+        Verb::Diff(job) => super::differences::diff(job, engine, face).await,
         Verb::Commit(job) => {
             let id = run(job, engine).await?;
             face.give(json!(id));

@@ -84,6 +84,20 @@ pub struct Drawing {
     pub no_trunc: bool,
 }
 
+/// A container's changed files, and whether their content is shown.
+#[derive(Args, Clone, Debug)]
+pub struct Differing {
+    /// The job.
+    #[command(flatten)]
+    pub job: job::diff::Diff,
+    /// With the lines that differ, modes and owners, as a patch
+    #[arg(long)]
+    pub content: bool,
+    /// Only what is at or below this path
+    #[arg(value_name = "PATH")]
+    pub path: Option<String>,
+}
+
 /// Something destroyed, after a question.
 #[derive(Args, Clone, Debug)]
 pub struct Asking<J: Args> {
@@ -137,7 +151,7 @@ pub enum Verb {
     /// Copy files between a container and this machine
     Cp(job::copy::Copy),
     /// Show how a container's files differ from its image
-    Diff(job::diff::Diff),
+    Diff(Differing),
     /// Make an image from a container's files
     Commit(job::commit::Commit),
     /// Write a container's files as a tar archive
@@ -243,7 +257,7 @@ pub enum ContainerOther {
     /// Copy files
     Cp(job::copy::Copy),
     /// Show changed files
-    Diff(job::diff::Diff),
+    Diff(Differing),
     /// Make an image from a container's files
     Commit(job::commit::Commit),
     /// Write a container's files as a tar archive

@@ -18,7 +18,7 @@ pub fn tree_size(path: &Path) -> u64 {
 
 impl Engine {
     /// Runs `work` with the driver and base of a container.
-    fn with_base<T>(&self, container: &Container, work: impl FnOnce(&dyn GraphDriver, Base<'_>) -> std::io::Result<T>, what: &str) -> Result<T> {
+    pub(super) fn with_base<T>(&self, container: &Container, work: impl FnOnce(&dyn GraphDriver, Base<'_>) -> std::io::Result<T>, what: &str) -> Result<T> {
         let hidden = self.hidden_paths();
         let base = if container.is_host_image() { Base::Host { hidden: &hidden } } else { Base::Layers(&container.layers) };
         let other;

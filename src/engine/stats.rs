@@ -8,7 +8,7 @@ use super::{Engine, Error, Result};
 use crate::container::Container;
 use crate::execdriver::{ExecDriver, Meter, Usage};
 use crate::id::ContainerId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,8 @@ impl Sampler {
     /// Cgroup files that are there and cannot be read.
     pub fn sample(&mut self, containers: &[Container]) -> Result<Vec<(ContainerId, Sample)>> {
         let running: Vec<&Container> = containers.iter().filter(|container| container.state.status.is_alive()).collect();
-        self.meters.retain(|id, _| running.iter().any(|container| container.id == *id));
+        let known: HashSet<&ContainerId> = running.iter().map(|container| &container.id).collect();
+        self.meters.retain(|id, _| known.contains(id));
         let mut samples = Vec::with_capacity(running.len());
         for container in running {
             let usage = self.read(container).map_err(|e| Error::io(format_args!("cannot tell what container {} uses", container.name), &e))?;

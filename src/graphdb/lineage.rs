@@ -51,7 +51,19 @@ const STANDS: &str = "
             WHERE l.driver = h.driver AND l.parent = h.layer) LIMIT 1)
     FROM containers c WHERE c.driver = ?1 ORDER BY c.name";
 
+// Bounded: a damaged store may have layers that lie on each other in a circle.
+const LINEAGE: &str = "
+    WITH RECURSIVE up (id, parent, depth) AS (
+        SELECT id, parent, 0 FROM layers WHERE driver = ?1 AND id = ?2
+        UNION ALL SELECT l.id, l.parent, depth + 1 FROM up JOIN layers l ON l.driver = ?1 AND l.id = up.parent WHERE depth < 10000)
+    SELECT id FROM up ORDER BY depth DESC";
+
 impl GraphDb {
+    /// A layer and all below it, bottom first; empty if it is not there.
+    pub fn lineage(&self, driver: &str, layer: &str) -> Result<Vec<String>> {
+        rows(&self.connection(), LINEAGE, [driver, layer], |r| r.get(0))
+    }
+
     /// Every image's part in the store, by identity.
     pub fn shares(&self, driver: &str) -> Result<Vec<ShareRow>> {
         rows(&self.connection(), SHARES, [driver], |r| Ok(ShareRow { image: r.get(0)?, shared: r.get(1)?, freed: r.get(2)?, blobs: r.get(3)? }))
@@ -103,6 +115,16 @@ mod tests {
         let told: Vec<_> = db.shares("vfs").unwrap().into_iter().map(|row| (row.image, row.shared, row.freed, row.blobs)).collect();
         assert_eq!(told, [("one".to_owned(), 21, 300, 7), ("three".to_owned(), 21, 0, 0), ("two".to_owned(), 1, 4000, 7)]);
         assert_eq!(db.shares("overlay").unwrap(), []);
+    }
+
+    #[test]
+    fn a_layer_knows_those_below_it() {
+        let (_folder, db) = family();
+        assert_eq!(db.lineage("vfs", "c").unwrap(), ["a", "b", "c"]);
+        assert_eq!(db.lineage("vfs", "a").unwrap(), ["a"]);
+        assert_eq!(db.lineage("overlay", "a").unwrap(), [""; 0]);
+        db.insert_layer("vfs", &LayerRow { id: "ring".into(), parent: Some("ring".into()), diff: "ring".into(), size: 0 }).unwrap();
+        assert_eq!(db.lineage("vfs", "ring").unwrap().len(), 10_001, "it ends");
     }
 
     #[test]

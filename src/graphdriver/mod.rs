@@ -20,11 +20,13 @@ use std::path::{Path, PathBuf};
 mod copy;
 mod host;
 mod legacy;
+mod listing;
 mod merge;
 pub mod overlay;
 mod place;
 pub mod vfs;
 
+pub use listing::{FileKind, LayerChange, LayerEntry, LayerTree, list};
 pub use place::tree_size;
 
 /// How a path in a container differs from its image.
@@ -59,6 +61,15 @@ pub enum Base<'a> {
     },
 }
 
+/// How a layer's folder holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Its own files alone, in diff form (see the manual above).
+    Diff,
+    /// All that is seen once it lies on top of its parents.
+    Whole,
+}
+
 /// A driver of layers and containers' files.
 pub trait GraphDriver: Send + Sync {
     /// As `--storage-driver` names it.
@@ -81,6 +92,9 @@ pub trait GraphDriver: Send + Sync {
 
     /// All containers with files here.
     fn containers(&self) -> io::Result<Vec<ContainerId>>;
+
+    /// A committed layer's folder, to be looked at and never changed.
+    fn look_into(&self, id: &LayerId) -> io::Result<(OwnedFd, Form)>;
 
     /// Removes a layer's files; one that is not there is no error.
     fn remove_layer(&self, id: &LayerId) -> io::Result<()>;

@@ -13,7 +13,7 @@
 //! a private mount namespace, and a detached copy of it.
 
 use super::merge::{self, Trees};
-use super::{Base, Change, GraphDriver, Staging, Unsaid, host, legacy, place};
+use super::{Base, Change, Form, GraphDriver, Staging, Unsaid, host, legacy, place};
 use crate::id::{ContainerId, Digest, LayerId};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -180,6 +180,10 @@ impl GraphDriver for Overlay {
 
     fn containers(&self) -> io::Result<Vec<ContainerId>> {
         place::names(&self.root.join("containers"), |name| name.parse().ok())
+    }
+
+    fn look_into(&self, id: &LayerId) -> io::Result<(OwnedFd, Form)> {
+        Ok((place::open_folder(&self.layer(id))?, Form::Diff))
     }
 
     fn remove_layer(&self, id: &LayerId) -> io::Result<()> {

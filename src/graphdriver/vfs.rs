@@ -8,7 +8,7 @@
 //! ```
 
 use super::merge::{self, Trees, is_folder};
-use super::{Base, Change, ChangeKind, GraphDriver, Staging, Unsaid, copy, place};
+use super::{Base, Change, ChangeKind, Form, GraphDriver, Staging, Unsaid, copy, place};
 use crate::id::{ContainerId, Digest, LayerId};
 use crate::sys;
 use rustix::fs::{CWD, FileType, OFlags, RenameFlags, Stat};
@@ -98,6 +98,10 @@ impl GraphDriver for Vfs {
 
     fn containers(&self) -> io::Result<Vec<ContainerId>> {
         place::names(&self.root.join("containers"), |name| name.parse().ok())
+    }
+
+    fn look_into(&self, id: &LayerId) -> io::Result<(OwnedFd, Form)> {
+        Ok((place::open_folder(&self.layer(id))?, Form::Whole))
     }
 
     fn remove_layer(&self, id: &LayerId) -> io::Result<()> {

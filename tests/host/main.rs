@@ -4,6 +4,7 @@
 mod batch;
 mod conformance;
 mod crash;
+mod engine;
 mod extract;
 mod graph;
 mod host;

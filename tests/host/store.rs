@@ -133,6 +133,13 @@ impl Store {
         command
     }
 
+    /// An engine on this store in this very process, as a front-end that lives on has it.
+    pub fn engine(&self) -> kapal::engine::Engine {
+        let place = kapal::container::Place { root: self.path("root"), run_root: self.path("run") };
+        let storage_driver = (!self.driver.is_empty()).then(|| self.driver.to_owned());
+        kapal::engine::Engine::open(kapal::engine::Options { place, storage_driver, insecure: Vec::new(), docker_config: self.path("config") }).unwrap()
+    }
+
     pub fn kapal(&self, arguments: &[&str]) -> Done {
         finish(&mut self.command(arguments), None)
     }

@@ -1,0 +1,7 @@
+//! The engine inside a program that lives on, on real images and containers: jobs called off, the graph, layers, use.
+
+mod contents;
+mod graph;
+mod layers;
+mod pull;
+mod stats;

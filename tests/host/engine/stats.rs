@@ -1,0 +1,68 @@
+//! What running containers use.
+
+use crate::store::{Store, in_guest, until};
+use kapal::engine::Usage;
+use kapal::engine::stats::Sample;
+use std::time::{Duration, Instant};
+
+#[test]
+fn use_is_counted_by_the_kernel_and_limits_are_told() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.ok(&["run", "-d", "--name", "busy", &image, "sh", "-c", "while :; do :; done"]);
+    let script = "dd if=/dev/zero of=/dev/shm/x bs=1M count=20 2>/dev/null; echo ready; sleep 1000; true";
+    store.ok(&["run", "-d", "--name", "holder", "-m", "64m", "--pids-limit", "20", &image, "sh", "-c", script]);
+    until("it holds its memory", || store.kapal(&["logs", "holder"]).out == "ready");
+    let engine = store.engine();
+    let mut sampler = engine.sampler();
+    let containers = engine.containers().unwrap();
+    let mut sample = |name: &str| -> Option<Sample> {
+        let id = &containers.iter().find(|container| container.name == name).unwrap().id;
+        sampler.sample(&engine.containers().unwrap()).unwrap().into_iter().find(|(known, _)| known == id).map(|(_, sample)| sample)
+    };
+    let first = sample("busy").unwrap();
+    until("the busy one is seen to be busy", || sample("busy").unwrap().rate(&first).is_some_and(|rate| rate.cpu.is_some_and(|cpu| cpu > 0.02)));
+    let rate = sample("busy").unwrap().rate(&first).unwrap();
+    assert!(rate.cpu.unwrap() < 1.5, "one thread cannot keep {rate:?} busy");
+    let Usage { memory, memory_limit, processes, processes_limit, .. } = sample("holder").unwrap().usage;
+    assert!(memory.is_some_and(|bytes| (20 << 20..40 << 20).contains(&bytes)), "{memory:?}");
+    assert_eq!((memory_limit, processes, processes_limit), (Some(64 << 20), Some(2), Some(20)));
+    assert_eq!(first.usage.memory_limit, None);
+    let idle = sample("holder").unwrap();
+    until("time passes", || sample("holder").unwrap().rate(&idle).is_some_and(|rate| rate.over > Duration::from_millis(100)));
+    assert!(sample("holder").unwrap().rate(&idle).unwrap().cpu.unwrap() < 0.5);
+    // One that has ended is left out, also if whoever asks does not know yet; started again, it is counted anew.
+    store.ok(&["stop", "-t", "0", "busy"]);
+    let told = engine.sampler().sample(&containers).unwrap();
+    assert_eq!(told.len(), 1);
+    assert!(sample("busy").is_none());
+    store.ok(&["start", "busy"]);
+    assert!(sample("busy").unwrap().usage.cpu.is_some());
+}
+
+#[test]
+fn fifty_containers_are_sampled_at_once() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let many = if in_guest() { 5 } else { 50 };
+    let script: String = (0..many).map(|n| format!("run -d --name c{n} {image} sleep 1000\n")).collect();
+    assert_eq!(store.fed(script.as_bytes(), &["--batch", "-"]).status, 0);
+    let engine = store.engine();
+    let mut sampler = engine.sampler();
+    let (mut best, mut seen) = (Duration::MAX, Duration::MAX);
+    for _ in 0..20 {
+        let began = Instant::now();
+        let snapshot = engine.snapshot().unwrap();
+        seen = seen.min(began.elapsed());
+        let began = Instant::now();
+        let samples = sampler.sample(&snapshot.containers).unwrap();
+        best = best.min(began.elapsed());
+        assert_eq!(samples.len(), many);
+        assert!(samples.iter().all(|(_, sample)| sample.usage.cpu.is_some() && sample.usage.processes == Some(1)), "{samples:?}");
+    }
+    println!("{many} running containers: a sample in {best:?}, a snapshot in {seen:?}");
+    assert!(best < Duration::from_millis(100), "{best:?}");
+    let script: String = (0..many).map(|n| format!("rm -f c{n}\n")).collect();
+    assert_eq!(store.fed(script.as_bytes(), &["--batch", "-"]).status, 0);
+    assert_eq!(sampler.sample(&engine.containers().unwrap()).unwrap(), []);
+}
