@@ -82,13 +82,12 @@ fn patch(difference: &Difference) -> String {
         Some(hunks) if !hunks.is_empty() => {
             let label = |there: bool, letter: char| if there { format!("{letter}/{path}") } else { "/dev/null".to_owned() };
             say(format!("--- {}\n+++ {}", label(difference.old.is_some(), 'a'), label(difference.new.is_some(), 'b')));
-            hunks.iter().for_each(|hunk| out.push_str(&lines(hunk)));
+            out.extend(hunks.iter().map(lines));
         }
-        Some(_) => {}
         None if difference.is_binary() => {
             say(format!("binary content: {} before, {} now", size::decimal(bytes(&difference.old)), size::decimal(bytes(&difference.new))));
         }
-        None => {}
+        _ => {}
     }
     if difference.is_cut() {
         let _ = writeln!(out, "only the first {} of the content were compared", size::decimal(CONTENT as u64));

@@ -97,10 +97,7 @@ impl Sampler {
         if !self.drivers.contains_key(parent) {
             self.drivers.insert(parent.clone(), exec_driver(container, self.engine.place())?);
         }
-        let meter = match self.drivers.get(parent).map(|driver| driver.meter(&container.id)).transpose()? {
-            Some(Some(meter)) => meter,
-            Some(None) | None => return Ok(None),
-        };
+        let Some(Some(meter)) = self.drivers.get(parent).map(|driver| driver.meter(&container.id)).transpose()? else { return Ok(None) };
         let usage = meter.read()?;
         if usage.is_some() && self.meters.len() < KEPT {
             self.meters.insert(container.id.clone(), meter);

@@ -145,11 +145,12 @@ fn gather(marks: &[Mark], old: &[&str], new: &[&str]) -> Vec<Hunk> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fmt::Write;
 
     fn shown(old: &str, new: &str) -> String {
         let mut text = String::new();
         for hunk in hunks(old, new) {
-            text += &format!("@@ -{},{} +{},{} @@\n", hunk.old_start, hunk.old_lines, hunk.new_start, hunk.new_lines);
+            writeln!(text, "@@ -{},{} +{},{} @@", hunk.old_start, hunk.old_lines, hunk.new_start, hunk.new_lines).unwrap();
             for (mark, line) in hunk.lines {
                 text.push(match mark {
                     Mark::Same => ' ',
@@ -201,7 +202,7 @@ mod tests {
 
     #[test]
     fn texts_without_anything_in_common_are_replaced() {
-        let text = |word: &str| (0..3000).map(|n| format!("{word} {n}\n")).collect::<String>();
+        let text = |word: &str| (0..3000).map(|n| format!("{word} {n}\n")).collect::<Vec<_>>().concat();
         let told = hunks(&text("old"), &text("new"));
         assert_eq!((told.len(), told[0].old_lines, told[0].new_lines), (1, 3000, 3000));
         assert_eq!(patched(&text("old"), &told), text("new"));

@@ -51,12 +51,12 @@ fn drawn(graph: &ImageGraph) -> String {
         Row::Image(at) => format!("◆ {}", graph.images[at].names.join(" ")),
         Row::Container(at) => format!("◇ {}", graph.containers[at].name),
     };
-    graph.outline().iter().map(|line| format!("{}{}\n", line.branch, sign(line.row))).collect()
+    graph.outline().iter().map(|line| format!("{}{}\n", line.branch, sign(line.row))).collect::<Vec<_>>().concat()
 }
 
 #[test]
 fn shared_ancestry_is_one_trunk() {
-    let images = vec![image("z:1", "base lib"), image("b:1", "base lib app"), image("c:1", "base other more"), image("a:1", "alone"), image("", "")];
+    let images = [image("z:1", "base lib"), image("b:1", "base lib app"), image("c:1", "base other more"), image("a:1", "alone"), image("", "")];
     let mut shuffled = layers("app<lib more<other base lib<base other<base alone");
     let expected = "make alone\n  ◆ a:1\nmake base\n├─make lib\n│ │ ◆ z:1\n│ make app\n│   ◆ b:1\n└─make other\n  make more\n    ◆ c:1\n◆ \n";
     for _ in 0..shuffled.len() {
@@ -89,7 +89,7 @@ fn containers_stand_where_they_stand() {
     let node = &graph.images[0];
     assert_eq!((node.size, node.shared, node.unique, node.freed, node.blobs, node.containers.as_slice()), (20, 10, 10, 0, 5, [1].as_slice()));
     assert_eq!(graph.layers[0].containers, [0, 1], "the trunk carries both");
-    let part = graph.only(&[node.id.clone()]);
+    let part = graph.only(std::slice::from_ref(&node.id));
     assert_eq!(drawn(&part), "make base\nmake app\n  ◆ a:1\n");
     assert_eq!((part.layers[0].containers.len(), part.containers[0].layer, part.images[0].shared), (1, Some(1), 10));
     assert_eq!(graph.only(&[]), ImageGraph::default());

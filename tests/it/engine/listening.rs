@@ -54,7 +54,7 @@ async fn a_killed_listener_is_forgotten_at_the_next_poke() {
     killed.wait().unwrap();
     assert_eq!(sockets(&engine).len(), 1, "nobody took it away: it was killed");
     engine.create_volume("poke", &BTreeMap::new()).unwrap();
-    assert_eq!(sockets(&engine), [PathBuf::new(); 0]);
+    assert!(sockets(&engine).is_empty(), "{:?}", sockets(&engine));
 }
 
 #[tokio::test]

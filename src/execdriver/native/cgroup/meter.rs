@@ -158,7 +158,9 @@ mod tests {
         let make = |mount: &Path, files: &[(&str, &str)]| {
             let inner = mount.join("kapal").join(id.as_str());
             std::fs::create_dir_all(&inner).unwrap();
-            files.iter().for_each(|(name, text)| std::fs::write(inner.join(name), text).unwrap());
+            for (name, text) in files {
+                std::fs::write(inner.join(name), text).unwrap();
+            }
         };
         let hierarchies =
             v1.iter().map(|controllers| Hierarchy { mount: folder.join(controllers), controllers: controllers.split(',').map(str::to_owned).collect() });
