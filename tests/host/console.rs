@@ -110,7 +110,7 @@ fn signals_do_not_wait_behind_what_was_typed() {
     let mut typing = child.stdin.take().unwrap();
     // More than all that lies between: the writer is stuck until the end.
     let writer = std::thread::spawn(move || typing.write_all(&vec![b'x'; 4 << 20]).is_err());
-    until("it is ready", || store.ok(&["ps", "-q"]) != "" && store.ok(&["logs", "deaf"]) == "ready");
+    until("it is ready", || !store.ok(&["ps", "-q"]).is_empty() && store.ok(&["logs", "deaf"]) == "ready");
     std::thread::sleep(Duration::from_millis(300));
     kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
     until("it ends", || child.try_wait().unwrap().is_some());
@@ -124,7 +124,7 @@ fn watching_ends_where_signals_are_not_passed_on() {
     let image = store.image("box:1");
     let ends = |arguments: &[&str], name: &str| {
         let mut child = store.command(arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        until("it runs", || store.ok(&["ps", "-q", "--filter", &format!("name={name}")]) != "");
+        until("it runs", || !store.ok(&["ps", "-q", "--filter", &format!("name={name}")]).is_empty());
         // A signal before the program looks at signals ends it, too.
         std::thread::sleep(Duration::from_millis(300));
         kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
