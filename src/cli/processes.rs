@@ -54,7 +54,9 @@ pub async fn exec(job: job::exec::Exec, engine: &Engine, face: &mut Face) -> Res
     if !job.detach {
         check_terminal(job.tty, job.interactive, face)?;
     }
-    let started = engine.run(job).await?;
+    let handle = engine.submit(job)?;
+    face.submitted(handle.id);
+    let started = handle.result().await?;
     match started.console {
         None => {
             face.give(json!({ "ID": started.id }));
@@ -70,7 +72,9 @@ pub async fn exec(job: job::exec::Exec, engine: &Engine, face: &mut Face) -> Res
 /// `start`.
 pub async fn start(job: job::start::Start, engine: &Engine, face: &mut Face) -> Result<i32> {
     let (interactive, detach_keys) = (job.interactive, detach_keys(job.detach_keys.clone(), engine));
-    let outcome = engine.run(job).await?;
+    let handle = engine.submit(job)?;
+    face.submitted(handle.id);
+    let outcome = handle.result().await?;
     match outcome.console {
         Some((container, console)) => {
             let how = Drive { stdin: interactive && container.config.open_stdin, tty: container.config.tty, detach_keys, sig_proxy: true };
@@ -79,7 +83,7 @@ pub async fn start(job: job::start::Start, engine: &Engine, face: &mut Face) -> 
                 End::Detached => Ok(0),
             }
         }
-        None => super::perform::several(face, outcome.several),
+        None => super::perform::several(outcome.several, face),
     }
 }
 

@@ -9,6 +9,7 @@ pub mod help;
 pub mod images;
 pub mod jobs;
 pub mod networks;
+pub mod output;
 pub mod prompt;
 pub mod volumes;
 

@@ -1,5 +1,6 @@
 //! What screens are built of: tables, text to scroll in, frames and lines to type in.
 
+pub mod bars;
 pub mod frame;
 pub mod input;
 pub mod pager;
