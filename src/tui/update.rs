@@ -6,7 +6,7 @@ use crate::tui::keymap::Action;
 use crate::tui::model::{Model, Notice};
 use crate::tui::msg::{Msg, News};
 use crate::tui::screen::output::Output;
-use crate::tui::screen::{Pane, Reaction, Setting, command, confirm, help};
+use crate::tui::screen::{Pane, Reaction, Setting, command, confirm, forms, help};
 use crate::tui::session::{CANCELLED, Work};
 use crate::tui::world::World;
 use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
@@ -78,6 +78,8 @@ fn everywhere(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Back if !model.layers.is_empty() => Reaction::close(),
         Action::Help => Reaction::open(help::Help::new(model.contexts())),
         Action::CommandLine => Reaction::open(command::CommandLine::new(&model.world)),
+        Action::Run => Reaction::open(forms::run("", &model.world)),
+        Action::Pull => Reaction::open(forms::pull(&model.world)),
         Action::Theme => Reaction { change: Some(Setting::Theme(next_theme(&model.world))), ..Reaction::default() },
         Action::Redraw => Reaction::effect(Effect::Redraw),
         Action::Suspend => Reaction::effect(Effect::Suspend),
