@@ -20,9 +20,9 @@ pub async fn diff(verb: Differing, engine: &Engine, face: &mut Face) -> Result<i
         if verb.path.is_some() {
             return Err(Error::invalid("diff takes a path only with --content").hint("add --content to see what changed in it"));
         }
-        return inspect::diff(&run(verb.job, engine).await?, face);
+        return inspect::diff(&run(verb.job, engine, face).await?, face);
     }
-    let Compared { differences, truncated } = run(Contents { container: verb.job.container, path: verb.path }, engine).await?;
+    let Compared { differences, truncated } = run(Contents { container: verb.job.container, path: verb.path }, engine, face).await?;
     for difference in &differences {
         face.print(&patch(difference))?;
     }

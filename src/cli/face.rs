@@ -5,6 +5,7 @@ use super::template::Template;
 use super::text;
 use super::verb::Shape;
 use crate::engine::{Error, Progress, Result};
+use crate::id::JobId;
 use crate::tui::line::{Opened, Said, Voice};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
@@ -51,6 +52,13 @@ impl Face {
     /// Whether it wants to know how far a part of the work is, as values.
     pub fn takes_progress(&self) -> bool {
         self.json || matches!(self.sink, Sink::Window(_))
+    }
+
+    /// Tells the screens which job of the list a verb became.
+    pub fn submitted(&self, job: Option<JobId>) {
+        if let (Sink::Window(voice), Some(job)) = (&self.sink, job) {
+            voice.say(Said::Job(job));
+        }
     }
 
     /// Gives a console to the screens; gives it back where there are none.

@@ -13,7 +13,7 @@ const COMMAND: usize = 60;
 
 /// `graph`.
 pub async fn graph(job: Drawing, engine: &Engine, face: &mut Face) -> Result<i32> {
-    let graph = perform::run(job.job, engine).await?;
+    let graph = perform::run(job.job, engine, face).await?;
     let document = serde_json::to_value(&graph).unwrap_or_default();
     match job.format {
         Picture::Text => face.print(&drawn(&graph, job.no_trunc))?,

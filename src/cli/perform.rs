@@ -38,7 +38,7 @@ pub async fn perform(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32
             if !job.force && !face.confirm("This will remove all stopped containers.")? {
                 return Ok(1);
             }
-            pruned(face, "Deleted Containers:", engine.run(job.job).await?)
+            pruned("Deleted Containers:", run(job.job, engine, face).await?, face)
         }
         Verb::Demo => super::demo::demo(engine, face).await,
         other => simple(other, engine, face).await,
@@ -48,28 +48,28 @@ pub async fn perform(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32
 /// The verbs whose result is a few lines.
 async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
     match verb {
-        Verb::Stop(job) => several(face, run(job, engine).await?),
-        Verb::Restart(job) => several(face, run(job, engine).await?),
-        Verb::Kill(job) => several(face, run(job, engine).await?),
-        Verb::Pause(job) => several(face, run(job, engine).await?),
-        Verb::Unpause(job) => several(face, run(job, engine).await?),
-        Verb::Rm(job) => several(face, run(job, engine).await?),
-        Verb::Rename(job) => run(job, engine).await.map(|()| 0),
-        Verb::Tag(job) => run(job, engine).await.map(|()| 0),
+        Verb::Stop(job) => several(run(job, engine, face).await?, face),
+        Verb::Restart(job) => several(run(job, engine, face).await?, face),
+        Verb::Kill(job) => several(run(job, engine, face).await?, face),
+        Verb::Pause(job) => several(run(job, engine, face).await?, face),
+        Verb::Unpause(job) => several(run(job, engine, face).await?, face),
+        Verb::Rm(job) => several(run(job, engine, face).await?, face),
+        Verb::Rename(job) => run(job, engine, face).await.map(|()| 0),
+        Verb::Tag(job) => run(job, engine, face).await.map(|()| 0),
         Verb::Port(job) => {
-            run(job, engine).await?.iter().try_for_each(|line| face.say(&text::clean(line)))?;
+            run(job, engine, face).await?.iter().try_for_each(|line| face.say(&text::clean(line)))?;
             Ok(0)
         }
-        Verb::Top(job) => inspect::top(&run(job, engine).await?, face),
+        Verb::Top(job) => inspect::top(&run(job, engine, face).await?, face),
         Verb::Diff(job) => super::differences::diff(job, engine, face).await,
         Verb::Commit(job) => {
-            let id = run(job, engine).await?;
+            let id = run(job, engine, face).await?;
             face.give(json!(id));
             face.say(id.as_str())?;
             Ok(0)
         }
         Verb::Rmi(job) => {
-            let outcome = run(job, engine).await?;
+            let outcome = run(job, engine, face).await?;
             let lines: Vec<String> = outcome.removed.iter().map(ToString::to_string).collect();
             lines.iter().try_for_each(|line| face.say(&text::clean(line)))?;
             face.give(json!(lines));
@@ -77,24 +77,24 @@ async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
         }
         Verb::History(job) => {
             let now = Timestamp::now();
-            let rows = run(job.job, engine).await?.iter().map(|step| rows::step(step, job.shape.no_trunc, now)).collect();
+            let rows = run(job.job, engine, face).await?.iter().map(|step| rows::step(step, job.shape.no_trunc, now)).collect();
             face.list(&job.shape, rows, rows::STEPS, "ID")?;
             Ok(0)
         }
         Verb::Graph(job) => super::graph::graph(job, engine, face).await,
         Verb::Jobs(job) => {
             let now = Timestamp::now();
-            let rows = run(job.job, engine).await?.iter().map(|one| rows::job(one, job.shape.no_trunc, now)).collect();
+            let rows = run(job.job, engine, face).await?.iter().map(|one| rows::job(one, job.shape.no_trunc, now)).collect();
             face.list(&job.shape, rows, rows::JOBS, "ID")?;
             Ok(0)
         }
         Verb::Inspect(job) => {
             let format = job.format.format.clone();
-            let (found, failed) = run(job.job, engine).await?;
+            let (found, failed) = run(job.job, engine, face).await?;
             inspect::inspect(&found, engine, format.as_deref(), face)?;
             failures(face, failed)
         }
-        Verb::Info(job) => inspect::info(&run(job.job, engine).await?, job.format.format.as_deref(), face),
+        Verb::Info(job) => inspect::info(&run(job.job, engine, face).await?, job.format.format.as_deref(), face),
         Verb::Version(job) => inspect::version(job.format.format.as_deref(), face),
         Verb::Events(job) => inspect::events(job, engine, face).await,
         other => Err(Error::new(Kind::Unsupported, format!("{other:?} is not a verb of its own"))),
@@ -102,8 +102,9 @@ async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
 }
 
 /// Runs a job; Ctrl-C calls it off, and it cleans up before it ends.
-pub async fn run<J: Job>(job: J, engine: &Engine) -> Result<J::Output> {
+pub async fn run<J: Job>(job: J, engine: &Engine, face: &Face) -> Result<J::Output> {
     let handle = engine.submit(job)?;
+    face.submitted(handle.id);
     let cancel = handle.canceller();
     let mut result = Box::pin(handle.result());
     tokio::select! {
@@ -114,7 +115,7 @@ pub async fn run<J: Job>(job: J, engine: &Engine) -> Result<J::Output> {
 }
 
 /// Prints the names of those done, then the failures; 1 if there are any.
-pub fn several(face: &mut Face, several: Several) -> Result<i32> {
+pub fn several(several: Several, face: &mut Face) -> Result<i32> {
     several.done.iter().try_for_each(|name| face.say(&text::clean(name)))?;
     face.give(json!(several.done));
     failures(face, several.failed)
@@ -129,7 +130,7 @@ pub fn failures(face: &mut Face, mut failed: Vec<Error>) -> Result<i32> {
     Err(last)
 }
 
-fn pruned(face: &mut Face, title: &str, pruned: Pruned) -> Result<i32> {
+fn pruned(title: &str, pruned: Pruned, face: &mut Face) -> Result<i32> {
     if !pruned.removed.is_empty() {
         face.say(title)?;
         pruned.removed.iter().try_for_each(|line| face.say(&text::clean(line)))?;
@@ -141,7 +142,7 @@ fn pruned(face: &mut Face, title: &str, pruned: Pruned) -> Result<i32> {
 }
 
 async fn wait(job: job::wait::Wait, engine: &Engine, face: &mut Face) -> Result<i32> {
-    let statuses = run(job, engine).await?;
+    let statuses = run(job, engine, face).await?;
     statuses.iter().try_for_each(|status| face.say(&status.to_string()))?;
     face.give(json!(statuses));
     Ok(0)
@@ -161,7 +162,7 @@ async fn create(job: job::create::Create, engine: &Engine, face: &mut Face) -> R
 async fn ps(job: Listing<job::ps::Ps>, engine: &Engine, face: &mut Face) -> Result<i32> {
     let now = Timestamp::now();
     let sized = job.job.size;
-    let rows: Vec<Value> = run(job.job, engine).await?.iter().map(|listed| rows::container(listed, job.shape.no_trunc, now)).collect();
+    let rows: Vec<Value> = run(job.job, engine, face).await?.iter().map(|listed| rows::container(listed, job.shape.no_trunc, now)).collect();
     let mut columns = rows::CONTAINERS.to_vec();
     if sized {
         columns.push(("SIZE", "Size"));
@@ -173,7 +174,7 @@ async fn ps(job: Listing<job::ps::Ps>, engine: &Engine, face: &mut Face) -> Resu
 async fn images(job: Listing<job::images::Images>, engine: &Engine, face: &mut Face) -> Result<i32> {
     let now = Timestamp::now();
     let columns = if job.job.digests { rows::IMAGES_WITH_DIGESTS } else { rows::IMAGES };
-    let images = run(job.job, engine).await?;
+    let images = run(job.job, engine, face).await?;
     let mut rows: Vec<Value> = images.iter().flat_map(|image| rows::image(image, job.shape.no_trunc, now)).collect();
     if job.shape.quiet {
         rows.dedup_by(|a, b| a.get("ID") == b.get("ID"));
@@ -188,7 +189,7 @@ async fn image(verb: ImageVerb, engine: &Engine, face: &mut Face) -> Result<i32>
         if !job.force && !face.confirm(what)? {
             return Ok(1);
         }
-        return pruned(face, "Deleted Images:", run(job, engine).await?);
+        return pruned("Deleted Images:", run(job, engine, face).await?, face);
     }
     match Option::<Verb>::from(verb) {
         Some(verb) => Box::pin(perform(verb, engine, face)).await,
@@ -199,30 +200,30 @@ async fn image(verb: ImageVerb, engine: &Engine, face: &mut Face) -> Result<i32>
 async fn volume(verb: VolumeVerb, engine: &Engine, face: &mut Face) -> Result<i32> {
     match verb {
         VolumeVerb::Create(job) => {
-            let volume = run(job, engine).await?;
+            let volume = run(job, engine, face).await?;
             face.say(&text::clean(&volume.name))?;
             face.give(serde_json::to_value(volume).unwrap_or_default());
             Ok(0)
         }
         VolumeVerb::Ls(job) => {
-            let rows = run(job.job, engine).await?.iter().map(rows::volume).collect();
+            let rows = run(job.job, engine, face).await?.iter().map(rows::volume).collect();
             face.list(&job.shape, rows, rows::VOLUMES, "Name")?;
             Ok(0)
         }
         VolumeVerb::Inspect(Showing { job, format }) => {
-            let volumes = run(job, engine).await?;
+            let volumes = run(job, engine, face).await?;
             let values = volumes.iter().map(|v| serde_json::to_value(v).unwrap_or_default()).collect();
             inspect::show(values, format.format.as_deref(), face)?;
             Ok(0)
         }
-        VolumeVerb::Rm(job) => several(face, run(job, engine).await?),
+        VolumeVerb::Rm(job) => several(run(job, engine, face).await?, face),
         VolumeVerb::Prune(job) => {
             let what =
                 if job.all { "This will remove all volumes that no container holds." } else { "This will remove anonymous volumes that no container holds." };
             if !job.force && !face.confirm(what)? {
                 return Ok(1);
             }
-            pruned(face, "Deleted Volumes:", run(job, engine).await?)
+            pruned("Deleted Volumes:", run(job, engine, face).await?, face)
         }
     }
 }
@@ -230,7 +231,7 @@ async fn volume(verb: VolumeVerb, engine: &Engine, face: &mut Face) -> Result<i3
 async fn system(verb: SystemVerb, engine: &Engine, face: &mut Face) -> Result<i32> {
     match verb {
         SystemVerb::Df(Showing { job, format }) => {
-            let rows = run(job, engine).await?.iter().map(rows::space).collect();
+            let rows = run(job, engine, face).await?.iter().map(rows::space).collect();
             let shape = super::verb::Shape { format: format.format, ..Default::default() };
             face.list(&shape, rows, rows::SPACES, "Type")?;
             Ok(0)
@@ -239,10 +240,10 @@ async fn system(verb: SystemVerb, engine: &Engine, face: &mut Face) -> Result<i3
             if !job.force && !face.confirm("This will remove all stopped containers and unused images, and with --volumes anonymous volumes.")? {
                 return Ok(1);
             }
-            pruned(face, "Deleted:", run(job, engine).await?)
+            pruned("Deleted:", run(job, engine, face).await?, face)
         }
         SystemVerb::Check(job) => {
-            let report = run(job, engine).await?;
+            let report = run(job, engine, face).await?;
             report.mended.iter().try_for_each(|line| face.say(&text::clean(&format!("mended: {line}"))))?;
             report.faults.iter().try_for_each(|line| face.say(&text::clean(line)))?;
             if report.faults.is_empty() {

@@ -65,7 +65,9 @@ pub async fn exec(mut job: job::exec::Exec, engine: &Engine, face: &mut Face) ->
         check_terminal(job.tty, job.interactive, face)?;
     }
     job.size = job.tty.then(console::size).flatten();
-    let started = engine.run(job).await?;
+    let handle = engine.submit(job)?;
+    face.submitted(handle.id);
+    let started = handle.result().await?;
     match started.console {
         None => {
             face.give(json!({ "ID": started.id }));
@@ -83,7 +85,9 @@ pub async fn start(mut job: job::start::Start, engine: &Engine, face: &mut Face)
     let (interactive, detach_keys) = (job.interactive, detach_keys(job.detach_keys.clone(), engine));
     // Without a terminal of its own the container has no use for it.
     job.size = console::size();
-    let outcome = engine.run(job).await?;
+    let handle = engine.submit(job)?;
+    face.submitted(handle.id);
+    let outcome = handle.result().await?;
     match outcome.console {
         Some((container, console)) => {
             let sig_proxy = proxy(true, &container, engine);
@@ -93,7 +97,7 @@ pub async fn start(mut job: job::start::Start, engine: &Engine, face: &mut Face)
                 End::Detached => Ok(0),
             }
         }
-        None => super::perform::several(face, outcome.several),
+        None => super::perform::several(outcome.several, face),
     }
 }
 

@@ -12,6 +12,7 @@ use std::io::{self, IsTerminal, Read, Write};
 /// Runs a job and shows how far it is; Ctrl-C calls it off.
 pub async fn with_progress<J: Job>(job: J, engine: &Engine, face: &mut Face, quiet: bool) -> Result<J::Output> {
     let mut handle = engine.submit(job)?;
+    face.submitted(handle.id);
     let screen = if face.is_batch() { None } else { super::terminal::size(io::stderr()) };
     let mut board = Progress::new(io::stderr(), screen);
     let mut lines: Vec<Line> = Vec::new();
@@ -93,7 +94,7 @@ pub async fn login(mut job: job::login::Login, engine: &Engine, face: &mut Face)
     if job.password.is_none() {
         job.password = Some(ask("Password: ", true)?);
     }
-    let done = run(job, engine).await?;
+    let done = run(job, engine, face).await?;
     if let Some(warning) = &done.warning {
         face.note(&format!("WARNING! {warning}"))?;
     }
@@ -120,7 +121,7 @@ fn ask(prompt: &str, secret: bool) -> Result<String> {
 
 /// `logout`.
 pub async fn logout(job: job::login::Logout, engine: &Engine, face: &mut Face) -> Result<i32> {
-    let registry = run(job, engine).await?;
+    let registry = run(job, engine, face).await?;
     face.say(&text::clean(&format!("Removing login credentials for {registry}")))?;
     face.give(json!({ "Registry": registry }));
     Ok(0)
@@ -143,7 +144,7 @@ fn check_output(given: bool, face: &Face) -> Result<()> {
 /// `export`.
 pub async fn export(job: job::export::Export, engine: &Engine, face: &mut Face) -> Result<i32> {
     check_output(job.output.is_some(), face)?;
-    run(job, engine).await.map(|()| 0)
+    run(job, engine, face).await.map(|()| 0)
 }
 
 /// `cp`.
@@ -153,7 +154,7 @@ pub async fn copy(job: job::copy::Copy, engine: &Engine, face: &mut Face) -> Res
     }
     let to = job.target.clone();
     let quiet = job.quiet || job.target == "-";
-    let bytes = run(job, engine).await?;
+    let bytes = run(job, engine, face).await?;
     if !quiet {
         face.note(&format!("Successfully copied {} to {to}", super::size::decimal(bytes)))?;
     }
@@ -164,7 +165,7 @@ pub async fn copy(job: job::copy::Copy, engine: &Engine, face: &mut Face) -> Res
 /// `save`.
 pub async fn save(job: job::save::Save, engine: &Engine, face: &mut Face) -> Result<i32> {
     check_output(job.output.is_some(), face)?;
-    run(job, engine).await.map(|()| 0)
+    run(job, engine, face).await.map(|()| 0)
 }
 
 /// `load`.

@@ -77,7 +77,12 @@ impl CommandLine for Verbs {
 
     fn check(&self, words: &[String]) -> std::result::Result<(), String> {
         let first = |message: String| message.split("; `kapal --help`").next().unwrap_or_default().to_owned();
-        refusal(&parse_verb(words).map_err(first)?).map_or(Ok(()), |sentence| Err(sentence.to_owned()))
+        let verb = parse_verb(words).map_err(first)?;
+        // What is wrong with the options of a container is known before anything is done.
+        if let Some(options) = container_options(&verb) {
+            job::settle::host_config(options).map_err(|error| error.message)?;
+        }
+        refusal(&verb).map_or(Ok(()), |sentence| Err(sentence.to_owned()))
     }
 
     fn quote(&self, words: &[String]) -> String {
@@ -101,6 +106,14 @@ impl CommandLine for Verbs {
         let mut words: Vec<&str> = statement.split_whitespace().collect();
         let last = if statement.is_empty() || statement.ends_with(char::is_whitespace) { "" } else { words.pop().unwrap_or_default() };
         (from, offers(&words, last, names))
+    }
+}
+
+fn container_options(verb: &Verb) -> Option<&job::options::ContainerOptions> {
+    match verb {
+        Verb::Run(run) | Verb::Container(ContainerVerb::Other(ContainerOther::Run(run))) => Some(&run.options),
+        Verb::Create(create) | Verb::Container(ContainerVerb::Other(ContainerOther::Create(create))) => Some(&create.options),
+        _ => None,
     }
 }
 

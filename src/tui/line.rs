@@ -2,6 +2,7 @@
 
 use crate::engine::attach::Console;
 use crate::engine::{Engine, Progress, Result};
+use crate::id::JobId;
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
@@ -19,6 +20,8 @@ pub enum Said {
     Text(String),
     /// A line beside it.
     Note(String),
+    /// It became this job of the list.
+    Job(JobId),
     /// How far a part is.
     Progress(Progress),
     /// A console that it would have taken the terminal for.

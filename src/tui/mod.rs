@@ -18,6 +18,7 @@ pub mod model;
 pub mod msg;
 pub mod run;
 pub mod screen;
+pub mod session;
 pub mod setting;
 pub mod terminal;
 pub mod theme;

@@ -36,8 +36,8 @@ pub enum News {
     Figures(Vec<super::world::Figure>),
     /// An answer.
     Answer(Ticket, Answer),
-    /// A work began; the words it is.
-    Began(WorkId, Vec<String>),
+    /// A work began; the verbs it is, each by its words.
+    Began(WorkId, Vec<Vec<String>>),
     /// A work says something.
     Said(WorkId, Said),
     /// A work ended with a status or a sentence.

@@ -5,7 +5,9 @@ use crate::tui::effect::Effect;
 use crate::tui::keymap::Action;
 use crate::tui::model::{Model, Notice};
 use crate::tui::msg::{Msg, News};
-use crate::tui::screen::{Pane, Reaction, Setting, command, confirm, help};
+use crate::tui::screen::output::Output;
+use crate::tui::screen::{Pane, Reaction, Setting, command, confirm, forms, help};
+use crate::tui::session::{CANCELLED, Work};
 use crate::tui::world::World;
 use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
@@ -29,7 +31,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             vec![Effect::Redraw]
         }
         Msg::Tick(now) => {
-            model.world.now = now;
+            model.world.tick(now);
             if model.notice.as_ref().is_some_and(|notice| !notice.is_error && now.duration_since(notice.at).as_secs() >= GOOD_NEWS) {
                 model.notice = None;
             }
@@ -91,6 +93,8 @@ fn everywhere(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Back if !model.layers.is_empty() => Reaction::close(),
         Action::Help => Reaction::open(help::Help::new(model.contexts())),
         Action::CommandLine => Reaction::open(command::CommandLine::new(&model.world)),
+        Action::Run => Reaction::open(forms::run("", &model.world)),
+        Action::Pull => Reaction::open(forms::pull(&model.world)),
         Action::Theme => Reaction { change: Some(Setting::Theme(next_theme(&model.world))), ..Reaction::default() },
         Action::Redraw => Reaction::effect(Effect::Redraw),
         Action::Suspend => Reaction::effect(Effect::Suspend),
@@ -196,14 +200,17 @@ fn hear(model: &mut Model, mut news: News) -> Vec<Effect> {
             world.looked = true;
         }
         News::Figures(figures) => world.sampled(std::mem::take(figures)),
-        News::Began(id, words) => world.began(*id, words.clone()),
+        News::Began(id, statements) => {
+            world.began(*id, statements.clone());
+            if world.known(*id).is_some_and(Work::waits) {
+                more.open = Some(Box::new(Output::of(*id, world)));
+            }
+        }
         News::Said(id, said) => {
             if let Some(work) = world.work(*id) {
-                match said {
-                    super::line::Said::Text(words) | super::line::Said::Note(words) => work.print(words),
-                    super::line::Said::Progress(progress) => work.progress(progress.clone()),
-                    super::line::Said::Missed(bytes) => work.print(&format!("… {bytes} bytes of output are not shown")),
-                    super::line::Said::Console(_) => {}
+                let begins = work.hear(said);
+                if begins && work.is_question() {
+                    more.open = Some(Box::new(Output::of(*id, world)));
                 }
             }
         }
@@ -228,14 +235,17 @@ fn hear(model: &mut Model, mut news: News) -> Vec<Effect> {
 }
 
 /// The sentence at a work's end; an error stays in sight, with the command that it came from.
-fn ending(work: &super::world::Work, result: &Result<i32, String>) -> Option<Result<String, String>> {
+fn ending(work: &Work, result: &Result<i32, String>) -> Option<Result<String, String>> {
     match result {
+        // What it found is on the screen.
+        Ok(0) if work.is_question() => None,
         Ok(0) => Some(Ok(match work.lines.back() {
-            Some(last) if work.words.first().is_some_and(|verb| verb == "pull") => last.clone(),
+            Some(last) if work.statements.first().and_then(|words| words.first()).is_some_and(|verb| verb == "pull") => last.clone(),
             _ => format!("done: {}", work.title),
         })),
         Ok(status) => Some(Err(format!("{} ended with status {status}", work.title))),
-        Err(sentence) if sentence == "cancelled" => Some(Ok(format!("cancelled: {}", work.title))),
+        Err(sentence) if sentence == CANCELLED && work.is_question() => None,
+        Err(sentence) if sentence == CANCELLED => Some(Ok(format!("cancelled: {}", work.title))),
         Err(sentence) => Some(Err(format!("{}: {sentence}", work.title))),
     }
 }

@@ -6,6 +6,7 @@ use crate::id::ContainerId;
 use crate::tui::config::Config;
 use crate::tui::effect::{Ticket, WorkId};
 use crate::tui::line::{CommandLine, Names};
+use crate::tui::session::Work;
 use crate::tui::theme::{Depth, Theme};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -15,8 +16,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const KEPT: usize = 120;
 /// Works kept after their end.
 const WORKS: usize = 200;
-/// Lines kept of what a work said.
-const LINES: usize = 2000;
 
 /// What a container takes, at one moment; `None` where the kernel does not tell.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,49 +30,6 @@ pub struct Figure {
     pub memory_limit: Option<u64>,
     /// Processes and threads.
     pub pids: Option<u64>,
-}
-
-/// A verb of this session, at work or done.
-#[derive(Debug)]
-pub struct Work {
-    /// Its number.
-    pub id: WorkId,
-    /// What it is, as one would type it.
-    pub title: String,
-    /// Its words.
-    pub words: Vec<String>,
-    /// When it began.
-    pub began: jiff::Timestamp,
-    /// When it ended, and how: a status, or a sentence.
-    pub ended: Option<(jiff::Timestamp, Result<i32, String>)>,
-    /// How far its parts are, in the order of their first word.
-    pub parts: Vec<crate::engine::Progress>,
-    /// What it printed.
-    pub lines: VecDeque<String>,
-}
-
-impl Work {
-    /// Notes what it says of a part or of the whole.
-    pub fn progress(&mut self, progress: crate::engine::Progress) {
-        if progress.id.is_empty() {
-            self.print(&progress.status);
-            return;
-        }
-        match self.parts.iter_mut().find(|part| part.id == progress.id) {
-            Some(part) => *part = progress,
-            None => self.parts.push(progress),
-        }
-    }
-
-    /// Notes what it printed.
-    pub fn print(&mut self, text: &str) {
-        for line in text.lines() {
-            if self.lines.len() == LINES {
-                self.lines.pop_front();
-            }
-            self.lines.push_back(crate::text::clean(line).into_owned());
-        }
-    }
 }
 
 /// All of it.
@@ -165,14 +121,25 @@ impl World {
     }
 
     /// Notes that a work began.
-    pub fn began(&mut self, id: WorkId, words: Vec<String>) {
+    pub fn began(&mut self, id: WorkId, statements: Vec<Vec<String>>) {
         if self.works.len() >= WORKS
             && let Some(old) = self.works.iter().position(|work| work.ended.is_some())
         {
             self.works.remove(old);
         }
-        let title = self.line.quote(&words);
-        self.works.push(Work { id, title, words, began: self.now, ended: None, parts: Vec::new(), lines: VecDeque::new() });
+        let title = statements.iter().map(|words| self.line.quote(words)).collect::<Vec<_>>().join("; ");
+        self.works.push(Work::new(id, title, statements, self.now));
+    }
+
+    /// A work of this session, to be looked at.
+    pub fn known(&self, id: WorkId) -> Option<&Work> {
+        self.works.iter().find(|work| work.id == id)
+    }
+
+    /// A second went by: how fast works are is measured.
+    pub fn tick(&mut self, now: jiff::Timestamp) {
+        self.now = now;
+        self.works.iter_mut().filter(|work| work.ended.is_none()).for_each(|work| work.parts.sample(now));
     }
 
     /// How many works are not done.

@@ -46,6 +46,13 @@ impl CommandLine {
         line
     }
 
+    /// A line that begins with `text`.
+    pub fn with(text: impl Into<String>, world: &World) -> Self {
+        let mut line = Self { input: Input::with(text), ..Self::new(world) };
+        line.offer(world);
+        line
+    }
+
     fn offer(&mut self, world: &World) {
         self.chosen = None;
         self.wrong = None;

@@ -8,7 +8,7 @@ use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::News;
 use crate::tui::screen::confirm::asked;
 use crate::tui::screen::details::{Details, Tab};
-use crate::tui::screen::{Reaction, Screen, listed};
+use crate::tui::screen::{Reaction, Screen, forms, listed};
 use crate::tui::widget::frame::frame;
 use crate::tui::widget::table::{Cell, Column, Hit, Row, Table};
 use crate::tui::world::World;
@@ -154,6 +154,15 @@ impl Containers {
                     }
                 }
                 Some(container) => Reaction::error(format!("{} does not run: start it first", container.name)),
+                None => Reaction::error("no container is selected"),
+            },
+            Action::Run => Reaction::open(forms::run(self.one(world).map_or("", |container| &container.image), world)),
+            Action::Rename => match self.one(world) {
+                Some(container) => Reaction::open(forms::rename(&container.name, world)),
+                None => Reaction::error("no container is selected"),
+            },
+            Action::Commit => match self.one(world) {
+                Some(container) => Reaction::open(forms::commit(&container.name, world)),
                 None => Reaction::error("no container is selected"),
             },
             Action::Copy => match self.one(world) {

@@ -6,8 +6,7 @@ use crate::tui::effect::Effect;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::News;
 use crate::tui::screen::confirm::asked;
-use crate::tui::screen::prompt::Prompt;
-use crate::tui::screen::{Reaction, Screen, listed};
+use crate::tui::screen::{Reaction, Screen, forms, listed};
 use crate::tui::widget::frame::frame;
 use crate::tui::widget::table::{Cell, Column, Hit, Row, Table};
 use crate::tui::world::World;
@@ -93,9 +92,10 @@ impl Screen for Images {
                 asked(world, "Remove", question, Reaction::perform(std::iter::once("rmi".to_owned()).chain(names)))
             }
             (Action::Prune, _) => asked(world, "Prune", "Remove all images that have no name?", Reaction::perform(["image", "prune", "-f"])),
-            (Action::Pull, _) => Reaction::open(Prompt::new("Pull an image", "Image", "", ["pull"])),
+            (Action::Pull, _) => Reaction::open(forms::pull(world)),
             (Action::Push, Some(image)) => Reaction::perform(["push".to_owned(), name(image)]),
-            (Action::Tag, Some(image)) => Reaction::open(Prompt::new("Another name", "Name", "", ["tag".to_owned(), name(image)])),
+            (Action::Tag, Some(image)) => Reaction::open(forms::tag(&name(image), world)),
+            (Action::Run, Some(image)) => Reaction::open(forms::run(&name(image), world)),
             (Action::Copy, Some(image)) => Reaction::effect(Effect::Copy(image.id.to_string())).and(Reaction::say(format!("copied {}", image.id.short()))),
             _ => return None,
         })

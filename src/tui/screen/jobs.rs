@@ -1,40 +1,119 @@
-//! The jobs: everything that runs and was done, and how far it is.
+//! The jobs: everything that runs and was done, here and in other processes, and how far it is.
 
+mod row;
+
+use crate::text;
+use crate::tui::effect::Effect;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::News;
+use crate::tui::screen::command::CommandLine;
+use crate::tui::screen::output::{self, Output};
 use crate::tui::screen::{Reaction, Screen};
+use crate::tui::widget::bars;
 use crate::tui::widget::frame::frame;
-use crate::tui::widget::table::{Cell, Column, Row, Table};
+use crate::tui::widget::pager::{Line, Pager};
+use crate::tui::widget::table::{Column, Hit, Table};
 use crate::tui::world::World;
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
+use row::Entry;
 
 const COLUMNS: &[Column] = &[
-    Column { title: "STATE", least: 9, most: 9, right: false, sheds: 0 },
-    Column { title: "COMMAND", least: 20, most: 100, right: false, sheds: 0 },
-    Column { title: "RESULT", least: 10, most: 100, right: false, sheds: 1 },
+    Column { title: "STATE", least: 11, most: 11, right: false, sheds: 0 },
+    Column { title: "COMMAND", least: 16, most: 60, right: false, sheds: 0 },
+    Column { title: "STARTED", least: 12, most: 18, right: false, sheds: 2 },
+    Column { title: "TOOK", least: 7, most: 8, right: true, sheds: 1 },
+    Column { title: "RESULT", least: 10, most: 100, right: false, sheds: 3 },
 ];
 
 /// The pane.
 #[derive(Debug)]
 pub struct Jobs {
     table: Table,
+    /// What the selected one printed.
+    printed: Pager,
+    areas: [Rect; 2],
 }
 
 impl Jobs {
     /// The pane before the first look.
     pub fn new() -> Self {
-        Self { table: Table::new(COLUMNS, None) }
+        Self { table: Table::new(COLUMNS, None), printed: Pager::new(10_000, true), areas: [Rect::default(); 2] }
     }
 
     fn refresh(&mut self, world: &World) {
-        let theme = &world.theme;
-        let rows = world.snapshot.jobs.iter().map(|job| Row {
-            key: job.id.to_string(),
-            cells: vec![Cell::text(&job.state, theme.text()), Cell::text(&job.title, theme.text()), Cell::text(&job.error, theme.failed())],
-        });
-        self.table.set(rows.collect());
+        self.table.set(row::entries(world).iter().map(|entry| entry.row(world)).collect());
+    }
+
+    fn selected<'a>(&self, world: &'a World) -> Option<Entry<'a>> {
+        let key = self.table.selected()?;
+        row::entries(world).into_iter().find(|entry| entry.key() == key)
+    }
+
+    fn cancel(&self, world: &World) -> Reaction {
+        match self.selected(world) {
+            Some(entry) if !entry.is_running() => Reaction::error("it has ended already: there is nothing to cancel"),
+            Some(Entry::Work(work, _)) => Reaction::effect(Effect::Cancel(work.id)),
+            Some(Entry::Job(job)) if job.pid == i64::from(std::process::id()) => Reaction::error("it is a part of another job here: cancel that one"),
+            Some(Entry::Job(job)) => {
+                Reaction::error(format!("it belongs to process {}: only that one can call it off (ctrl-c there, or kill {})", job.pid, job.pid))
+            }
+            None => Reaction::error("no job is selected"),
+        }
+    }
+
+    fn repeat(&self, world: &World) -> Reaction {
+        match self.selected(world) {
+            Some(Entry::Work(work, _)) if work.statements.len() == 1 => Reaction::perform(work.statements[0].clone()),
+            Some(Entry::Work(work, _)) => Reaction::effect(Effect::Script(work.statements.clone())),
+            // The list keeps what it was called, not each of its options: it is for the user to say them again.
+            Some(Entry::Job(job)) => {
+                Reaction::open(CommandLine::with(job.title.clone(), world)).and(Reaction::say("the list keeps a job's title alone: add the options it had"))
+            }
+            None => Reaction::error("no job is selected"),
+        }
+    }
+
+    fn lines(entry: &Entry<'_>, world: &World) -> Vec<Line> {
+        match entry {
+            Entry::Work(work, _) => output::lines(work),
+            Entry::Job(job) => row::about(job, world),
+        }
+    }
+
+    fn open(&self, world: &World) -> Reaction {
+        match self.selected(world) {
+            Some(Entry::Work(work, _)) => Reaction::open(Output::of(work.id, world)),
+            Some(entry @ Entry::Job(job)) => Reaction::open(Output::lines(job.title.clone(), Self::lines(&entry, world))),
+            None => Reaction::none(),
+        }
+    }
+
+    fn details(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
+        let buffer = frame_.buffer_mut();
+        let Some(entry) = self.selected(world) else { return };
+        let inner = frame(area, buffer, &world.theme, &text::clean(entry.title()), "", false);
+        let parts = match &entry {
+            Entry::Work(work, _) => bars::height(&work.parts),
+            Entry::Job(_) => 0,
+        };
+        self.printed.set(Self::lines(&entry, world));
+        // What was printed last, a failure above all, is worth a few lines beside the bars.
+        let rest = if self.printed.is_empty() { 0 } else { (inner.height / 3).clamp(1, 4) };
+        let above = parts.min(inner.height.saturating_sub(rest));
+        let [above, gap, below] =
+            Layout::vertical([Constraint::Length(above), Constraint::Length(u16::from(above > 0 && inner.height > above + 1)), Constraint::Min(0)])
+                .areas(inner);
+        if let Entry::Work(work, _) = &entry {
+            bars::draw(above, buffer, &world.theme, &work.parts, work.ended.is_some());
+        }
+        debug_assert!(gap.height <= 1);
+        if self.printed.is_empty() && parts == 0 {
+            let words = if entry.is_running() { "Nothing yet." } else { "It said nothing." };
+            buffer.set_stringn(below.x, below.y, words, usize::from(below.width), world.theme.muted());
+        }
+        self.printed.draw(below, buffer, &world.theme);
     }
 }
 
@@ -47,23 +126,74 @@ impl Screen for Jobs {
         self.table.typed(key).then(Reaction::none)
     }
 
-    fn act(&mut self, action: Action, _world: &World) -> Option<Reaction> {
-        self.table.act(action).then(Reaction::none)
+    fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
+        self.table.pasted(words).then(Reaction::none)
     }
 
-    fn mouse(&mut self, event: MouseEvent, _world: &World) -> Option<Reaction> {
-        self.table.mouse(event);
-        None
+    fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        if self.table.act(action) {
+            return Some(Reaction::none());
+        }
+        Some(match action {
+            Action::CancelJob => self.cancel(world),
+            Action::RepeatJob => self.repeat(world),
+            Action::Open | Action::Inspect => self.open(world),
+            Action::Copy | Action::Save => {
+                let Some(entry) = self.selected(world) else { return Some(Reaction::error("no job is selected")) };
+                let text: String = Self::lines(&entry, world).iter().flat_map(|line| [line.text.as_str(), "\n"]).collect();
+                if action == Action::Save {
+                    return Some(Reaction::effect(Effect::Save(output::file_name(entry.title()), text)));
+                }
+                Reaction::effect(Effect::Copy(text)).and(Reaction::say("copied what it printed"))
+            }
+            _ => return None,
+        })
     }
 
-    fn hear(&mut self, _news: &mut News, world: &World) -> Reaction {
-        self.refresh(world);
+    fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {
+        if self.areas[1].contains(ratatui::layout::Position::new(event.column, event.row)) {
+            return self.printed.mouse(event).then(Reaction::none);
+        }
+        match self.table.mouse(event) {
+            Hit::Nothing => None,
+            Hit::Moved => Some(Reaction::none()),
+            Hit::Opened => Some(self.open(world)),
+        }
+    }
+
+    fn hear(&mut self, news: &mut News, world: &World) -> Reaction {
+        if matches!(news, News::Snapshot(_) | News::Began(..) | News::Ended(..) | News::Said(_, crate::tui::line::Said::Job(_))) {
+            self.refresh(world);
+        }
+        Reaction::none()
+    }
+
+    fn shown(&mut self, front: bool, world: &World) -> Reaction {
+        if front {
+            self.refresh(world);
+        }
         Reaction::none()
     }
 
     fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
+        // Times and sums change with every second, whether there are news or not.
+        self.refresh(world);
+        let (all, shown) = self.table.counts();
+        let wanted = if area.height < 12 { area.height } else { (shown as u16).saturating_add(3).clamp(6, area.height / 2) };
+        let [list, rest] = Layout::vertical([Constraint::Length(wanted), Constraint::Min(0)]).areas(area);
+        self.areas = [list, rest];
         let buffer = frame_.buffer_mut();
-        let inner = frame(area, buffer, &world.theme, "Jobs", &self.table.note(), true);
+        let running = row::entries(world).iter().filter(|entry| entry.is_running()).count();
+        let title = if running > 0 { format!("Jobs {all}, {running} at work") } else { format!("Jobs {all}") };
+        let inner = frame(list, buffer, &world.theme, &title, &self.table.note(), true);
+        if all == 0 {
+            let words = "No jobs yet: whatever is done in this store is listed here, also by other processes.";
+            buffer.set_stringn(inner.x + 1, inner.y, words, usize::from(inner.width.saturating_sub(1)), world.theme.muted());
+            return;
+        }
         self.table.draw(inner, buffer, &world.theme, true);
+        if rest.height > 0 {
+            self.details(rest, frame_, world);
+        }
     }
 }

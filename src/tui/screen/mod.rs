@@ -6,10 +6,13 @@ pub mod confirm;
 pub mod console;
 pub mod containers;
 pub mod details;
+pub mod form;
+pub mod forms;
 pub mod help;
 pub mod images;
 pub mod jobs;
 pub mod networks;
+pub mod output;
 pub mod prompt;
 pub mod volumes;
 
@@ -181,6 +184,11 @@ pub trait Screen: Debug + Send {
 
     /// Draws itself, and remembers where, for the mouse. Sets the cursor if it has one.
     fn draw(&mut self, area: Rect, frame: &mut Frame<'_>, world: &World);
+
+    /// The command line that saying yes to it means, as far as it is known.
+    fn equal(&self, _world: &World) -> Option<String> {
+        None
+    }
 
     /// As a layer over the others: the screen below is drawn first.
     fn floats(&self) -> bool {

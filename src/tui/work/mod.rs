@@ -81,7 +81,7 @@ impl Works {
             Effect::Cancel(id) => {
                 if let Some(task) = self.works.remove(&id) {
                     task.abort();
-                    self.tell(News::Ended(id, Err("cancelled".to_owned())));
+                    self.tell(News::Ended(id, Err(crate::tui::session::CANCELLED.to_owned())));
                 }
             }
             Effect::Ask(ticket, question) => {
@@ -167,9 +167,8 @@ impl Works {
         let consoles = Arc::clone(&self.consoles);
         let (engine, line, news, record) = (self.engine.clone(), Arc::clone(&self.line), self.news.clone(), self.record.clone());
         let task = tokio::spawn(async move {
-            let words = statements.join(&";".to_owned());
             let tell = |message| news.send(Msg::News(message));
-            if tell(News::Began(id, words.clone())).await.is_err() {
+            if tell(News::Began(id, statements.clone())).await.is_err() {
                 return;
             }
             let mut result = Ok(0);
