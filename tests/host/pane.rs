@@ -1,12 +1,13 @@
 //! Consoles as the workstation has them: the session, the terminal in memory, a shell for images that have none.
 
 use crate::inside::engine;
-use crate::store::Store;
+use crate::store::{Store, tool, until};
 use kapal::engine::Engine;
 use kapal::engine::shell::Shell;
 use kapal::job::exec::Exec;
 use kapal::tui::console::session::{ConsoleEvent, Session, SessionHandle};
 use kapal::tui::console::terminal::Terminal;
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
@@ -18,12 +19,13 @@ struct Pane {
     handle: SessionHandle,
     events: Receiver<ConsoleEvent>,
     terminal: Terminal,
+    written: Vec<u8>,
     missed: u64,
 }
 
 impl Pane {
     fn new((handle, events): (SessionHandle, Receiver<ConsoleEvent>)) -> Self {
-        Self { handle, events, terminal: Terminal::new(24, 80, 1000), missed: 0 }
+        Self { handle, events, terminal: Terminal::new(24, 80, 1000), written: Vec::new(), missed: 0 }
     }
 
     fn exec(engine: &Engine, words: &[&str]) -> Self {
@@ -47,6 +49,7 @@ impl Pane {
         match timeout(PATIENCE, self.events.recv()).await.unwrap_or_else(|_| panic!("nothing came; the screen is\n{}", self.screen())) {
             Some(ConsoleEvent::Output(bytes)) => {
                 self.terminal.feed(&bytes);
+                self.written.extend_from_slice(&bytes);
                 let replies = self.terminal.replies();
                 if !replies.is_empty() {
                     self.handle.input(replies).unwrap();
@@ -63,7 +66,9 @@ impl Pane {
     }
 
     async fn until(&mut self, text: &str) {
+        let began = std::time::Instant::now();
         while !self.screen().contains(text) {
+            assert!(began.elapsed() < PATIENCE, "waited in vain for {text:?}; the screen is\n{}", self.screen());
             let ended = self.turn().await;
             assert!(ended.is_none() || self.screen().contains(text), "ended with {ended:?} and without {text:?}:\n{}", self.screen());
         }
@@ -117,6 +122,58 @@ fn programs_of_the_whole_screen_work_in_a_pane() {
         pane.kind("exit 7\r");
         assert_eq!(pane.end().await, 7);
         assert!(pane.handle.input(b"x".to_vec()).is_err(), "nobody takes it");
+    });
+}
+
+/// What tmux, a terminal of many years, shows of the same bytes.
+fn shown_by_tmux(store: &Store, bytes: &[u8]) -> String {
+    std::fs::write(store.path("written"), bytes).unwrap();
+    let socket = store.path("tmux").display().to_string();
+    let script = format!("stty raw -echo; cat {}; touch {}; exec sleep 1000", store.path("written").display(), store.path("shown").display());
+    let _ = std::fs::remove_file(store.path("shown"));
+    tool(
+        "env",
+        &["-u", "TMUX", "tmux", "-S", &socket, "-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", &script, ";", "set", "-g", "status", "off"],
+    );
+    until("tmux has read it all", || store.path("shown").exists());
+    // It reads on its own time.
+    std::thread::sleep(Duration::from_millis(500));
+    let screen = tool("tmux", &["-S", &socket, "capture-pane", "-p", "-N"]);
+    tool("tmux", &["-S", &socket, "kill-server"]);
+    screen.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_machines_own_programs_look_as_in_another_terminal() {
+    let Some(store) = Store::new() else { return };
+    store.ok(&["run", "-d", "--name", "ship", "host", "sleep", "1000"]);
+    run(async {
+        let engine = engine(&store);
+        for (command, steps) in [
+            (
+                &["vim", "-u", "NONE", "-N", "/etc/os-release"][..],
+                &[("", "VERSION_ID"), (":set nu hls\r", " 1 "), ("/ID\rOabc\x1b", "abc"), (":vsplit\r", "|")][..],
+            ),
+            (&["less", "/etc/services"][..], &[("", "services"), ("/tcp\r", "tcp"), (" ", ":")][..]),
+            (&["top", "-b", "-n", "1"][..], &[("", "PID")][..]),
+            (&["top"][..], &[("", "PID")][..]),
+        ] {
+            if ["tmux", command[0]].iter().any(|program| !Path::new("/usr/bin").join(program).exists()) {
+                eprintln!("SKIPPED: this machine has no tmux or no {}", command[0]);
+                continue;
+            }
+            let mut pane = Pane::exec(&engine, &[&["ship"], command].concat());
+            for (keys, text) in steps {
+                pane.kind(keys);
+                pane.until(text).await;
+            }
+            while let Ok(Some(ConsoleEvent::Output(bytes))) = timeout(Duration::from_millis(700), pane.events.recv()).await {
+                pane.terminal.feed(&bytes);
+                pane.written.extend_from_slice(&bytes);
+            }
+            let here = pane.screen();
+            assert_eq!(here.trim_end(), shown_by_tmux(&store, &pane.written).trim_end(), "{command:?}");
+        }
     });
 }
 
@@ -189,11 +246,11 @@ fn a_shell_that_was_executed_ends_with_its_pane() {
         pane.until("\nbegun").await;
         assert_eq!(store.ok(&["top", "box"]).lines().count(), 3);
         pane.handle.close();
-        crate::store::until("the shell is gone", || store.ok(&["top", "box"]).lines().count() == 2);
+        until("the shell is gone", || store.ok(&["top", "box"]).lines().count() == 2);
         let events = store.ok(&["events", "--since", "1h", "--until", "0s"]);
         assert!(!events.contains(" kill "), "the container was not killed: {events}");
         drop(Session::exec(&engine, Exec { words: vec!["box".to_owned(), "sh".to_owned()], ..Exec::default() }, (24, 80)));
-        crate::store::until("a pane that left at once leaves nothing", || {
+        until("a pane that left at once leaves nothing", || {
             store.ok(&["jobs"]).lines().all(|line| !line.contains("running")) && store.ok(&["top", "box"]).lines().count() == 2
         });
     });
