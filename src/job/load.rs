@@ -46,7 +46,13 @@ impl Job for Load {
         let found = context.blocking(move |context| read(&self, context)).await?;
         let mut loaded = Vec::with_capacity(found.len());
         for image in found {
-            loaded.push(enter(image, &context).await?);
+            match enter(image, &context).await {
+                Ok(image) => loaded.push(image),
+                Err(error) => {
+                    drop(held);
+                    return Err(layers::refused(error, &context).await);
+                }
+            }
         }
         drop(held);
         Ok(loaded)

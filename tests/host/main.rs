@@ -10,6 +10,7 @@ mod host;
 mod images;
 mod life;
 mod many;
+mod mending;
 mod registry;
 mod run;
 mod store;
