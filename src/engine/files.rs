@@ -150,12 +150,8 @@ impl Engine {
 }
 
 fn config(container: &Container) -> Value {
-    let mut value = serde_json::to_value(&container.config).unwrap_or_default();
+    let mut value = super::images::config_shown(&container.config);
     value["Image"] = json!(container.image);
-    let folders: serde_json::Map<String, Value> = container.config.volumes.iter().map(|folder| (folder.clone(), json!({}))).collect();
-    value["Volumes"] = Value::Object(folders);
-    let ports: serde_json::Map<String, Value> = container.config.exposed_ports.iter().map(|port| (port.clone(), json!({}))).collect();
-    value["ExposedPorts"] = Value::Object(ports);
     value["Hostname"] = json!(crate::execdriver::spec::hostname(container));
     value
 }
