@@ -1,7 +1,7 @@
 //! Images: pull, names, removal; and a container's files: diff, cp, export, commit.
 
 use crate::registry::Registry;
-use crate::store::{Store, finish, tool};
+use crate::store::{Store, finish, tool, until};
 use std::fs;
 use std::process::Command;
 
@@ -134,6 +134,20 @@ fn what_is_refused_leaves_nothing() {
         let count = fs::read_dir(store.path(left)).map_or(0, Iterator::count);
         assert_eq!(count, 0, "{left}");
     }
+}
+
+#[test]
+fn an_archive_that_is_called_off_is_not_there() {
+    let Some(store) = Store::new() else { return };
+    // The machine itself: there is time to call it off.
+    store.ok(&["create", "--name", "whole", "host", "true"]);
+    let archive = store.path("whole.tar");
+    let mut child = store.command(&["export", "-o", archive.to_str().unwrap(), "whole"]).spawn().unwrap();
+    let parts = || fs::read_dir(&store.base).unwrap().filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("whole.tar")).count();
+    until("it is being written", || parts() > 0);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::SIGINT).unwrap();
+    until("it ends", || child.try_wait().unwrap().is_some());
+    assert_eq!((child.wait().unwrap().code(), parts()), (Some(130), 0));
 }
 
 #[test]
