@@ -5,7 +5,8 @@ use crate::container::Place;
 use crate::engine::Options;
 use crate::job::options::LATER;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -54,6 +55,9 @@ struct Global {
     #[arg(long, value_name = "DIR", env = "DOCKER_CONFIG")]
     config: Option<PathBuf>,
 }
+
+/// The options that stand before a verb or a batch.
+const WHOLE: [&str; 9] = ["--root", "--run-root", "--storage-driver", "--insecure-registry", "--config", "--batch", "--commands", "--keep-going", "--format"];
 
 /// What the program is to do.
 #[derive(Debug)]
@@ -182,10 +186,16 @@ fn later(error: clap::Error) -> clap::Error {
 /// What cannot be followed, in one line.
 pub fn parse_verb(words: &[String]) -> Result<Verb, String> {
     let line = std::iter::once("kapal".to_owned()).chain(words.iter().cloned());
-    match Line::try_parse_from(line) {
-        Ok(Line { batch: None, commands: None, verb: Some(verb), .. }) => Ok(verb),
-        Ok(_) => Err(format!("{:?} is not a verb", words.first().map_or("", String::as_str))),
-        Err(error) => Err(brief(&later(error).render().to_string())),
+    let refused = |error| brief(&later(error).render().to_string());
+    let matches = Line::command().try_get_matches_from(line).map_err(refused)?;
+    // They are the whole batch's: here they would do nothing.
+    let given = |name: &&&str| matches.value_source(name.trim_start_matches('-').replace('-', "_").as_str()) == Some(ValueSource::CommandLine);
+    if let Some(name) = WHOLE.iter().find(given) {
+        return Err(format!("option {name} stands before a verb: give it to the whole batch, on the command line"));
+    }
+    match Line::from_arg_matches(&matches).map_err(refused)?.verb {
+        Some(verb) => Ok(verb),
+        None => Err(format!("{:?} is not a verb", words.first().map_or("", String::as_str))),
     }
 }
 
@@ -234,6 +244,24 @@ mod tests {
         let Verb::Run(run) = *verb else { panic!("not run") };
         assert!(run.options.interactive && run.options.tty && run.options.rm);
         assert_eq!(run.options.words, ["busybox", "ls", "-l", "--color"]);
+    }
+
+    #[test]
+    fn a_line_of_a_batch_changes_nothing_about_the_whole() {
+        for name in WHOLE {
+            let value: &[&str] = if matches!(name, "--keep-going" | "--batch") {
+                &[]
+            } else if name == "--format" {
+                &["json"]
+            } else {
+                &["x"]
+            };
+            let line: Vec<String> = std::iter::once(name).chain(value.iter().copied()).chain(["images"]).map(str::to_owned).collect();
+            let error = parse_verb(&line).unwrap_err();
+            assert!(error.contains(name) && error.contains("whole batch"), "{line:?}: {error}");
+        }
+        assert!(parse_verb(&["images", "--format", "json"].map(str::to_owned)).is_ok());
+        assert!(parse_verb(&[]).unwrap_err().contains("not a verb"));
     }
 
     #[test]

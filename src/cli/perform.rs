@@ -174,8 +174,9 @@ async fn ps(job: Listing<job::ps::Ps>, engine: &Engine, face: &mut Face) -> Resu
 async fn images(job: Listing<job::images::Images>, engine: &Engine, face: &mut Face) -> Result<i32> {
     let now = Timestamp::now();
     let columns = if job.job.digests { rows::IMAGES_WITH_DIGESTS } else { rows::IMAGES };
+    let digests = job.job.digests || job.shape.format.as_deref().is_some_and(|format| format.contains(".Digest"));
     let images = run(job.job, engine, face).await?;
-    let mut rows: Vec<Value> = images.iter().flat_map(|image| rows::image(image, job.shape.no_trunc, now)).collect();
+    let mut rows: Vec<Value> = images.iter().flat_map(|image| rows::image(image, digests, job.shape.no_trunc, now)).collect();
     if job.shape.quiet {
         rows.dedup_by(|a, b| a.get("ID") == b.get("ID"));
     }

@@ -88,8 +88,8 @@ pub fn container(listed: &Listed, whole: bool, now: Timestamp) -> Value {
     })
 }
 
-/// The rows of an image: one for each of its names, or one without.
-pub fn image(image: &Image, whole: bool, now: Timestamp) -> Vec<Value> {
+/// The rows of an image: one for each of its names (with `digests`, for each digest of such), or one without.
+pub fn image(image: &Image, digests: bool, whole: bool, now: Timestamp) -> Vec<Value> {
     let row = |repository: &str, tag: &str, digest: &str| {
         json!({
             "Repository": repository,
@@ -101,18 +101,22 @@ pub fn image(image: &Image, whole: bool, now: Timestamp) -> Vec<Value> {
             "Size": size::decimal(image.size),
         })
     };
-    let digest_of = |repository: &str| image.digests.iter().find_map(|d| d.strip_prefix(repository)?.strip_prefix('@')).unwrap_or("<none>");
-    let split = |name: &str| match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => (repository.to_owned(), tag.to_owned()),
-        _ => (name.to_owned(), "<none>".to_owned()),
-    };
-    if !image.tags.is_empty() {
-        return image.tags.iter().map(|name| split(name)).map(|(repository, tag)| row(&repository, &tag, digest_of(&repository))).collect();
+    let mut known: Vec<(&str, &str)> = image.digests.iter().filter_map(|digest| digest.split_once('@')).collect();
+    let mut rows = Vec::new();
+    for name in &image.tags {
+        let (repository, tag) = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).unwrap_or((name, "<none>"));
+        let mut own = known.iter().filter(|(of, _)| *of == repository).map(|(_, digest)| *digest);
+        rows.push(row(repository, tag, own.next().unwrap_or("<none>")));
+        rows.extend(own.filter(|_| digests).map(|digest| row(repository, tag, digest)));
     }
-    match image.digests.first().and_then(|digest| digest.split_once('@')) {
-        Some((repository, digest)) => vec![row(repository, "<none>", digest)],
-        None => vec![row("<none>", "<none>", "<none>")],
+    // Repositories in which it has a digest and no tag.
+    known.retain(|(of, _)| !image.tags.iter().any(|tag| tag.rsplit_once(':').is_some_and(|(repository, _)| repository == *of)));
+    known.dedup_by(|a, b| !digests && a.0 == b.0);
+    rows.extend(known.iter().map(|(repository, digest)| row(repository, "<none>", digest)));
+    if rows.is_empty() {
+        rows.push(row("<none>", "<none>", "<none>"));
     }
+    rows
 }
 
 /// A row of `history`.

@@ -38,7 +38,10 @@ struct Run<'a> {
 impl Run<'_> {
     /// A script that is known as a whole: one with an error in it does not begin.
     async fn whole(&mut self, text: &str) -> Result<()> {
-        let script = Script::parse(text).map_err(|e| wrong(&e))?;
+        let script = match Script::parse(text) {
+            Ok(script) => script,
+            Err(error) => return self.wrong(error).map(drop),
+        };
         for statement in &script.statements {
             if !self.statement(statement).await? {
                 break;
@@ -59,13 +62,31 @@ impl Run<'_> {
             .map_err(|e| Error::new(Kind::Failed, e.to_string()))?
             .map_err(|e| Error::io("cannot read the script from standard input", &e))?;
             let Some(line) = line else { break };
-            for statement in feed.line(&line).map_err(|e| wrong(&e))? {
+            let statements = match feed.line(&line) {
+                Ok(statements) => statements,
+                Err(error) => {
+                    // What follows of a line that was too long to be read whole is nobody's statement.
+                    if self.wrong(error)? && line.ends_with('\n') {
+                        continue;
+                    }
+                    return Ok(());
+                }
+            };
+            for statement in statements {
                 if !self.statement(&statement).await? {
                     return Ok(());
                 }
             }
         }
-        feed.finish().map_err(|e| wrong(&e))
+        match feed.finish() {
+            Ok(()) => Ok(()),
+            Err(error) => self.wrong(error).map(drop),
+        }
+    }
+
+    /// What is no statement fails as one would.
+    fn wrong(&mut self, error: BatchError) -> Result<bool> {
+        self.failed(error.line, &[], &Error::invalid(error.message), 1)
     }
 
     /// Does one statement; false ends the batch.
@@ -119,10 +140,6 @@ impl Run<'_> {
         }
         Ok(self.keep_going && !matches!(error.kind, Kind::Cancelled | Kind::Unread))
     }
-}
-
-fn wrong(error: &BatchError) -> Error {
-    Error::invalid(error.to_string())
 }
 
 fn say(line: &str) {

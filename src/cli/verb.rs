@@ -324,6 +324,12 @@ pub enum SystemVerb {
     Events(Streaming<job::events::Events>),
 }
 
+/// An `inspect` that stands behind a family's name finds that family's members only.
+fn only(kind: &str, mut inspect: Showing<job::inspect::Inspect>) -> Showing<job::inspect::Inspect> {
+    inspect.job.kind.get_or_insert_with(|| kind.to_owned());
+    inspect
+}
+
 impl From<ContainerOther> for Verb {
     fn from(verb: ContainerOther) -> Self {
         use ContainerOther as C;
@@ -348,7 +354,7 @@ impl From<ContainerOther> for Verb {
             C::Diff(job) => Self::Diff(job),
             C::Commit(job) => Self::Commit(job),
             C::Export(job) => Self::Export(job),
-            C::Inspect(job) => Self::Inspect(job),
+            C::Inspect(job) => Self::Inspect(only("container", job)),
         }
     }
 }
@@ -361,7 +367,7 @@ impl From<ImageVerb> for Option<Verb> {
             I::Prune(_) => return None,
             I::Ls(job) => Verb::Images(job),
             I::Rm(job) => Verb::Rmi(job),
-            I::Inspect(job) => Verb::Inspect(job),
+            I::Inspect(job) => Verb::Inspect(only("image", job)),
             I::History(job) => Verb::History(job),
             I::Pull(job) => Verb::Pull(job),
             I::Push(job) => Verb::Push(job),

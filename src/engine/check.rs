@@ -110,11 +110,17 @@ impl Engine {
                 self.db().delete_layer(driver.name(), &row.id)?;
             }
         }
+        // A damaged blob would be taken for the right one by the next pull.
+        for digest in self.content().list().map_err(|e| Error::io("cannot list blobs", &e))? {
+            if !self.content().verify(&digest).unwrap_or(true) {
+                self.content().remove(&digest).map_err(|e| Error::io("cannot remove a damaged blob", &e))?;
+            }
+        }
         for image in self.db().images(driver.name())? {
             let blobs = self.db().image_blobs(driver.name(), &image.id)?.into_iter().map(|blob| blob.digest);
             let damaged = blobs
                 .chain([image.id.clone(), image.manifest.clone()])
-                .any(|digest| digest.parse::<Digest>().is_ok_and(|id| !self.content().verify(&id).unwrap_or(false)));
+                .any(|digest| digest.parse::<Digest>().is_ok_and(|id| !self.content().has(&id).unwrap_or(true)));
             if damaged {
                 self.db().delete_image(driver.name(), &image.id)?;
             }

@@ -82,11 +82,10 @@ impl Engine {
         Ok(found)
     }
 
-    /// Whether some process is in the middle of an operation on files.
+    /// Whether someone, in this process or another, is in the middle of an operation on files.
     fn others_at_work(&self) -> bool {
         let Ok(entries) = std::fs::read_dir(self.place().operations()) else { return false };
-        let own = format!("{}.", std::process::id());
-        entries.flatten().any(|entry| !entry.file_name().to_string_lossy().starts_with(&own) && lock::is_held(&entry.path()))
+        entries.flatten().any(|entry| lock::is_held(&entry.path()))
     }
 }
 

@@ -82,6 +82,16 @@ pub fn familiar(name: &str) -> String {
     name.parse::<Reference>().map_or_else(|_| name.to_owned(), |reference| reference.familiar())
 }
 
+/// A name that an image is to get, with its tag.
+pub fn new_name(text: &str) -> Result<Reference> {
+    let name = reference(text)?.with_default_tag();
+    if name.familiar() == format!("{}:latest", crate::container::HOST_IMAGE) {
+        return Err(Error::invalid(format!("{} is reserved: it is this machine's own root file system", shown(text)))
+            .hint("choose another name or tag; `kapal run -it host bash` runs on this machine's files"));
+    }
+    Ok(name)
+}
+
 /// `linux/amd64` and the like.
 pub fn own_platform() -> String {
     format!("linux/{}", crate::graph::image::architecture())
@@ -132,8 +142,12 @@ impl Engine {
         if !is_identity(text) {
             reference(text)?;
         }
-        Err(Error::not_found(format!("no such image: {}", shown(text)))
-            .hint(format!("`kapal images` lists those at hand, `kapal pull {}` downloads it", shown(text))))
+        let error = Error::not_found(format!("no such image: {}", shown(text)));
+        Err(if is_identity(text) {
+            error.hint("`kapal images` lists those at hand")
+        } else {
+            error.hint(format!("`kapal images` lists those at hand, `kapal pull {}` downloads it", shown(text)))
+        })
     }
 
     fn named(&self, driver: &str, reference: &Reference) -> Result<Option<ImageRow>> {
@@ -275,15 +289,18 @@ impl Engine {
     pub fn remove_image(&self, text: &str, force: bool) -> Result<Vec<Removed>> {
         let image = self.image(text)?;
         let driver = self.graph()?.name();
-        let by_identity = image.id.as_str().starts_with(text) || image.id.hex().starts_with(text);
+        // A name that looks like the beginning of its image's identity is still that one name.
+        let by_identity = match text.parse::<Reference>() {
+            Ok(reference) => self.named(driver, &reference)?.is_none(),
+            Err(_) => true,
+        };
         let all = self.db().tags_of(driver, image.id.as_str())?;
         let tags: Vec<&str> = all.iter().filter(|tag| !tag.is_digest).map(|tag| tag.name.as_str()).collect();
         let names: Vec<String> = if by_identity {
-            let repositories: std::collections::BTreeSet<&str> =
-                image.tags.iter().map(|tag| tag.rsplit_once(':').map_or(tag.as_str(), |(name, _)| name)).collect();
-            if repositories.len() > 1 && !force {
-                return Err(Error::conflict(format!("image {} has names in several repositories: {}", image.id.short(), image.tags.join(", ")))
-                    .hint("add -f to take all of them away"));
+            if tags.len() > 1 && !force {
+                return Err(
+                    Error::conflict(format!("image {} has several names: {}", image.id.short(), image.tags.join(", "))).hint("add -f to take all of them away")
+                );
             }
             all.iter().map(|tag| tag.name.clone()).collect()
         } else {

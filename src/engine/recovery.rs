@@ -20,7 +20,8 @@ impl Engine {
             }
         }
         for row in self.db().containers_in(&["removing"])? {
-            let container = from_row(&row)?;
+            // One that cannot be read must not keep everybody out: a check names it, a repair takes it away.
+            let Ok(container) = from_row(&row) else { continue };
             // Someone may be removing it just now: their lock says so, or its monitor's.
             if lock::is_held(&self.place().monitor_lock(&container.id)) {
                 continue;

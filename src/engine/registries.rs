@@ -39,15 +39,7 @@ impl From<registry::Error> for Error {
             R::Invalid => Kind::Invalid,
             R::Helper | R::Io => Kind::Failed,
         };
-        let hint = match error.kind() {
-            R::Unauthorized => Some("`kapal login` stores credentials for a registry"),
-            _ => None,
-        };
-        let told = Self::new(kind, error.to_string());
-        match hint {
-            Some(hint) => told.hint(hint),
-            None => told,
-        }
+        Self::new(kind, error.to_string())
     }
 }
 

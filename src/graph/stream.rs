@@ -136,14 +136,26 @@ pub fn sniff(stream: &mut impl BufRead) -> io::Result<Compression> {
     Compression::of_magic(stream.fill_buf()?)
 }
 
+/// What is below a decoder; remembers whether a fault was its own.
+pub struct Source<R> {
+    inner: R,
+    failed: bool,
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buffer).inspect_err(|error| self.failed |= error.kind() != io::ErrorKind::Interrupted)
+    }
+}
+
 /// A reader of what a stream holds decompressed.
 pub enum Decompressed<R: Read> {
     /// As it comes.
     Plain(R),
     /// gzip.
-    Gzip(Box<MultiGzDecoder<BufReader<R>>>),
+    Gzip(Box<MultiGzDecoder<BufReader<Source<R>>>>),
     /// Zstandard.
-    Zstd(zstd::stream::read::Decoder<'static, BufReader<R>>),
+    Zstd(zstd::stream::read::Decoder<'static, BufReader<Source<R>>>),
 }
 
 /// Decompresses `stream`.
@@ -151,10 +163,11 @@ pub enum Decompressed<R: Read> {
 /// # Errors
 /// Want of memory.
 pub fn decompress<R: Read>(stream: R, compression: Compression) -> io::Result<Decompressed<R>> {
+    let source = |inner| BufReader::with_capacity(BUFFER, Source { inner, failed: false });
     Ok(match compression {
         Compression::Plain => Decompressed::Plain(stream),
-        Compression::Gzip => Decompressed::Gzip(Box::new(MultiGzDecoder::new(BufReader::with_capacity(BUFFER, stream)))),
-        Compression::Zstd => Decompressed::Zstd(zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER, stream))?),
+        Compression::Gzip => Decompressed::Gzip(Box::new(MultiGzDecoder::new(source(stream)))),
+        Compression::Zstd => Decompressed::Zstd(zstd::stream::read::Decoder::with_buffer(source(stream))?),
     })
 }
 
@@ -166,8 +179,8 @@ impl<R: Read> Decompressed<R> {
     pub fn finish(self) -> io::Result<R> {
         let mut inner = match self {
             Self::Plain(inner) => inner,
-            Self::Gzip(decoder) => decoder.into_inner().into_inner(),
-            Self::Zstd(decoder) => decoder.finish().into_inner(),
+            Self::Gzip(decoder) => decoder.into_inner().into_inner().inner,
+            Self::Zstd(decoder) => decoder.finish().into_inner().inner,
         };
         io::copy(&mut inner, &mut io::sink())?;
         Ok(inner)
@@ -176,11 +189,17 @@ impl<R: Read> Decompressed<R> {
 
 impl<R: Read> Read for Decompressed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(inner) => inner.read(buffer),
-            Self::Gzip(decoder) => decoder.read(buffer),
-            Self::Zstd(decoder) => decoder.read(buffer),
-        }
+        let (read, own) = match self {
+            Self::Plain(inner) => return inner.read(buffer),
+            Self::Gzip(decoder) => (decoder.read(buffer), decoder.get_ref().get_ref().failed),
+            Self::Zstd(decoder) => (decoder.read(buffer), decoder.get_ref().get_ref().failed),
+        };
+        // The decoders call what is wrong with their input by several kinds; a fault of the stream below keeps its own.
+        read.map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => error,
+            _ if own => error,
+            _ => invalid(error.to_string()),
+        })
     }
 }
 
@@ -232,5 +251,33 @@ mod tests {
         let (digest, bytes, tee) = measured.finish();
         assert_eq!((digest, bytes, &tee.into_inner().1[..]), (Digest::of(b"hello"), 5, &b"hello"[..]));
         assert!(io::copy(&mut Measured::new(&b"hello"[..], 4), &mut io::sink()).is_err());
+    }
+
+    #[test]
+    fn damaged_input_and_a_failing_stream_are_told_apart() {
+        struct Failing(Vec<u8>);
+        impl Read for Failing {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                if self.0.is_empty() {
+                    return Err(io::Error::from(io::ErrorKind::ConnectionAborted));
+                }
+                let count = self.0.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&self.0[..count]);
+                self.0.drain(..count);
+                Ok(count)
+            }
+        }
+        let content: Vec<u8> = (0..100_000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 8).to_le_bytes()).collect();
+        for (compression, mut bytes) in [(Compression::Gzip, gzip(&content)), (Compression::Zstd, zstd::encode_all(&content[..], 1).unwrap())] {
+            let half = Failing(bytes[..bytes.len() / 2].to_vec());
+            let error = io::copy(&mut decompress(half, compression).unwrap(), &mut io::sink()).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted, "{compression:?}");
+            bytes[4] ^= 0x5a;
+            for (at, byte) in bytes.iter_mut().enumerate().skip(100) {
+                *byte ^= at as u8;
+            }
+            let error = io::copy(&mut decompress(&bytes[..], compression).unwrap(), &mut io::sink()).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{compression:?}: {error}");
+        }
     }
 }

@@ -181,13 +181,13 @@ impl GraphDb {
         rows(&self.connection(), "SELECT name, image, is_digest FROM tags WHERE driver = ?1 AND image = ?2 ORDER BY name", [driver, id], tag)
     }
 
-    /// Points a name at an image.
-    pub fn set_tag(&self, driver: &str, name: &str, id: &str) -> Result<()> {
+    /// Points a name at an image; `is_digest` for a name by digest.
+    pub fn set_tag(&self, driver: &str, name: &str, id: &str, is_digest: bool) -> Result<()> {
         self.write(|tx| {
             if !tx.prepare_cached("SELECT 1 FROM images WHERE driver = ?1 AND id = ?2")?.exists([driver, id])? {
                 return Err(Error::Missing(format!("image {id}")));
             }
-            tx.execute("INSERT OR REPLACE INTO tags VALUES (?1, ?2, ?3, 0)", [driver, name, id])?;
+            tx.execute("INSERT OR REPLACE INTO tags VALUES (?1, ?2, ?3, ?4)", params![driver, name, id, is_digest])?;
             Ok(())
         })
     }

@@ -44,7 +44,7 @@ impl GraphDb {
                 "SELECT id FROM layers l WHERE parent IS NOT NULL AND NOT EXISTS (SELECT 1 FROM layers p WHERE p.driver = l.driver AND p.id = l.parent)",
             ),
             (
-                "container {} needs a layer that is not there",
+                "container {} needs a layer that is not there: pull its image again, or remove the container",
                 "SELECT DISTINCT container FROM container_layers x WHERE NOT EXISTS (SELECT 1 FROM layers l WHERE l.driver = x.driver AND l.id = x.layer)",
             ),
             (
@@ -67,9 +67,14 @@ impl GraphDb {
     }
 
     /// Mends what [`GraphDb::dangling`] finds by taking out what leads nowhere: tags of absent images, images with an
-    /// absent layer, rows held by absent containers. Containers themselves stay.
+    /// absent layer, layers on an absent one, rows held by absent containers. Containers themselves stay.
     pub fn cut_dangling(&self) -> Result<()> {
         self.write(|tx| {
+            // What lies on an absent layer is no use without it; what a container holds comes back with its image's next pull.
+            let hanging = "DELETE FROM layers WHERE parent IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM layers p WHERE p.driver = layers.driver AND p.id = layers.parent)
+                AND NOT EXISTS (SELECT 1 FROM container_layers x WHERE x.driver = layers.driver AND x.layer = layers.id)";
+            while tx.execute(hanging, [])? > 0 {}
             tx.execute_batch(
                 "DELETE FROM images WHERE EXISTS (SELECT 1 FROM image_layers x WHERE x.driver = images.driver AND x.image = images.id
                      AND NOT EXISTS (SELECT 1 FROM layers l WHERE l.driver = x.driver AND l.id = x.layer));

@@ -31,7 +31,7 @@ pub use volumes::VolumeRow;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The version of the tables below; a store with a higher one was written by a newer kapal.
 pub const SCHEMA_VERSION: i64 = 1;
@@ -130,21 +130,18 @@ pub struct GraphDb {
 impl GraphDb {
     /// Opens `file`, made with its tables if missing.
     pub fn open(file: &Path) -> Result<Self> {
-        let fresh = !file.exists();
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(file, flags)?;
         connection.busy_timeout(BUSY)?;
         // Closing must not cost a checkpoint with its syncs at the end of every short command.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        if fresh {
-            connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-        }
         connection.execute_batch("PRAGMA synchronous=NORMAL; PRAGMA cache_size=-512; PRAGMA wal_autocheckpoint=1000; PRAGMA temp_store=MEMORY;")?;
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if found > SCHEMA_VERSION {
             return Err(Error::Newer { path: file.to_owned(), found });
         }
         if found == 0 {
+            write_ahead(&connection)?;
             create(&mut connection)?;
         }
         connection.set_prepared_statement_cache_capacity(32);
@@ -171,6 +168,20 @@ impl GraphDb {
         let mut statement = connection.prepare("PRAGMA integrity_check(50)")?;
         let lines = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+}
+
+/// Turns the write-ahead log on, which the file then remembers. Where several open a new store at once, SQLite refuses all but
+/// one without asking its own patience; whoever comes later finds it done.
+fn write_ahead(connection: &Connection) -> Result<()> {
+    let until = Instant::now() + BUSY;
+    loop {
+        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())) {
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            other => return Ok(other?),
+        }
     }
 }
 

@@ -72,6 +72,35 @@ fn a_newer_store_is_refused() {
 }
 
 #[test]
+fn many_may_be_the_first_to_open_a_store() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("graph.db");
+        let gate = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    gate.wait();
+                    GraphDb::open(&file).unwrap()
+                });
+            }
+        });
+        let mode: String = Connection::open(&file).unwrap().pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+    }
+}
+
+#[test]
+fn a_store_whose_maker_was_killed_at_once_is_finished_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("graph.db");
+    std::fs::write(&file, "").unwrap();
+    let db = GraphDb::open(&file).unwrap();
+    let mode: String = db.connection().pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+    assert_eq!(mode, "wal");
+}
+
+#[test]
 fn a_volume_in_use_stays() {
     let (_folder, db) = fresh();
     assert!(db.insert_volume("data", false, "{}").unwrap());

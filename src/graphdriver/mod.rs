@@ -166,6 +166,8 @@ pub type PassedOver = (&'static str, String);
 /// The wanted driver does not exist or does not open, or none opens: a sentence that says why for each.
 pub fn open(root: &Path, wanted: Option<&str>) -> io::Result<(Box<dyn GraphDriver>, Vec<PassedOver>)> {
     if let Some(wanted) = wanted {
+        // Docker's name for the same layout, which many an environment still sets.
+        let wanted = if wanted == "overlay2" { "overlay" } else { wanted };
         let Some((name, open)) = DRIVERS.iter().find(|(name, _)| *name == wanted) else {
             let known: Vec<_> = DRIVERS.iter().map(|(name, _)| *name).collect();
             let why = if LATER.contains(&wanted) { "is not in this version" } else { "does not exist" };

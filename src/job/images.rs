@@ -44,7 +44,14 @@ fn list(job: &Images, context: &JobContext) -> Result<Vec<Image>> {
     for filter in &job.filter {
         let (key, value) = values::pair("--filter", filter)?;
         match key {
-            "dangling" => images.retain(|image| image.tags.is_empty() == matches!(value, "true" | "1")),
+            "dangling" => {
+                let wanted = match value {
+                    "true" | "1" => true,
+                    "false" | "0" => false,
+                    _ => return Err(Error::invalid(format!("invalid filter dangling={value}: expected true or false"))),
+                };
+                images.retain(|image| image.tags.is_empty() == wanted);
+            }
             "label" => images.retain(|image| match value.split_once('=') {
                 Some((name, expected)) => image.config.labels.get(name).is_some_and(|found| found == expected),
                 None => image.config.labels.contains_key(value),

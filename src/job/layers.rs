@@ -1,7 +1,7 @@
 //! Layers brought in: streamed once each, several at a time, put in their places bottom first.
 
 use crate::engine::{Error, JobContext, Kind, Progress, Result, Staging, Unsaid};
-use crate::graph::content::{Batch, Parked};
+use crate::graph::content::{Batch, BlobWriter};
 use crate::graph::diff::Limits;
 use crate::graph::layer::{Unpacked, unpack};
 use crate::graph::stream::Compression;
@@ -35,12 +35,8 @@ impl Wanted {
     }
 }
 
-/// A layer that was extracted and is not in its place yet.
-struct Extracted {
-    staging: Option<Staging>,
-    parked: Parked,
-    unpacked: Option<Unpacked>,
-}
+/// A layer whose blob is kept. Its files are not in their place yet, if it was extracted.
+struct Extracted(Option<(Staging, Unpacked)>);
 
 /// What a job that was called off ends with.
 pub fn cancelled() -> Error {
@@ -98,6 +94,16 @@ pub async fn bring<R: Read + Send + 'static>(
     failure.map_or(Ok(()), Err)
 }
 
+/// After a failure, with the collection lock let go: what came of an image that is not what it says to be goes, and nothing of it is
+/// left behind. What came before a connection was lost, or before the user called it off, stays for the next attempt.
+pub async fn refused(error: Error, context: &JobContext) -> Error {
+    if matches!(error.kind, Kind::Corrupt | Kind::Unsupported) {
+        // What cannot be taken away now is taken by the next prune.
+        let _ = context.blocking(|context| context.engine.collect()).await;
+    }
+    error
+}
+
 struct StopOnDrop(Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {
@@ -140,43 +146,78 @@ fn fetch<R: Read + Send>(
     let engine = &context.engine;
     let driver = engine.graph()?;
     let has_layer = engine.db().layer(driver.name(), layer.id.as_str())?.is_some();
-    let has_blob = engine.content().has(&layer.descriptor.digest).map_err(|e| Error::io("cannot look at blobs", &e))?;
+    let has_blob = has_blob(layer, context)?;
     if has_layer && has_blob {
         say(context, &layer.short(), "Already exists", None);
         return Ok(None);
     }
-    let id = layer.short();
-    let total = layer.descriptor.size;
-    let told = AtomicU64::new(0);
-    let listener = context.clone();
-    let heard: Heard = Arc::new(move |bytes| {
-        // A word for every hundredth, not for every packet.
-        let step = (total / 100).max(64 << 10);
-        if bytes == total {
-            say(&listener, &id, "Extracting", Some((bytes, total)));
-        } else if bytes >= told.load(Ordering::Relaxed) + step || bytes == 0 {
-            told.store(bytes, Ordering::Relaxed);
-            say(&listener, &id, "Downloading", Some((bytes, total)));
+    if has_blob {
+        // A pull was cut short after this blob had come, or another driver has its files.
+        let file = engine.content().open_blob(&layer.descriptor.digest).map_err(|e| Error::io("cannot read a blob", &e))?;
+        say(context, &layer.short(), "Extracting", None);
+        match receive(layer, Stoppable { inner: file, stop: Arc::clone(stop), context: context.clone() }, None, context) {
+            // Damaged here: the registry has it whole.
+            Err(error) if error.kind == Kind::Corrupt => {}
+            done => return done.map(Some),
         }
-    });
-    let stream = Stoppable { inner: open(layer, heard), stop: Arc::clone(stop), context: context.clone() };
+    }
+    let stream = Stoppable { inner: open(layer, listener(layer, context)), stop: Arc::clone(stop), context: context.clone() };
     let mut writer = Arc::clone(batch).writer().map_err(|e| Error::io("cannot keep the blob", &e))?;
     if has_layer {
         // The files are here, the blob that they came from is not: it is kept for pushes and archives.
         let mut stream = stream;
         io::copy(&mut stream, &mut writer).map_err(|e| lost(layer, e))?;
-        let parked = writer.park();
-        check(layer, parked.digest.as_str(), layer.descriptor.digest.as_str())?;
-        return Ok(Some(Extracted { staging: None, parked, unpacked: None }));
+        keep(layer, writer)?;
+        return Ok(Some(Extracted(None)));
     }
-    let staging = driver.stage().map_err(|e| Error::io("cannot make a folder for a layer", &e))?;
-    let unpacked = unpack(stream, layer.compression, Some(&mut writer), staging.lock.as_fd(), &Limits::default()).map_err(|e| lost(layer, e))?;
+    let extracted = receive(layer, stream, Some(&mut writer), context)?;
+    keep(layer, writer)?;
+    Ok(Some(extracted))
+}
+
+/// Whether the layer's blob is here, in its whole length.
+fn has_blob(layer: &Wanted, context: &JobContext) -> Result<bool> {
+    match context.engine.content().size(&layer.descriptor.digest) {
+        Ok(size) => Ok(size == layer.descriptor.size),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("cannot look at blobs", &error)),
+    }
+}
+
+/// Who hears how many bytes have come: a word for every hundredth, not for every packet.
+fn listener(layer: &Wanted, context: &JobContext) -> Heard {
+    let (id, total) = (layer.short(), layer.descriptor.size);
+    let told = AtomicU64::new(0);
+    let context = context.clone();
+    Arc::new(move |bytes| {
+        let step = (total / 100).max(64 << 10);
+        if bytes == total {
+            say(&context, &id, "Extracting", Some((bytes, total)));
+        } else if bytes >= told.load(Ordering::Relaxed) + step || bytes == 0 {
+            told.store(bytes, Ordering::Relaxed);
+            say(&context, &id, "Downloading", Some((bytes, total)));
+        }
+    })
+}
+
+/// Names a blob as soon as it is whole: a pull that is killed goes on with it, though the layers below it are still on their way.
+fn keep(layer: &Wanted, writer: BlobWriter) -> Result<()> {
+    let parked = writer.park();
+    check(layer, parked.digest.as_str(), layer.descriptor.digest.as_str())?;
+    parked.commit().map_err(|e| Error::io("cannot keep the blob", &e))?;
+    Ok(())
+}
+
+/// Extracts a layer from its stream, aside, and compares the digests.
+fn receive<R: Read + Send>(layer: &Wanted, stream: R, blob: Option<&mut BlobWriter>, context: &JobContext) -> Result<Extracted> {
+    let staging = context.engine.graph()?.stage().map_err(|e| Error::io("cannot make a folder for a layer", &e))?;
+    let unpacked = unpack(stream, layer.compression, blob, staging.lock.as_fd(), &Limits::default()).map_err(|e| lost(layer, e))?;
     check(layer, unpacked.blob.as_str(), layer.descriptor.digest.as_str())?;
     check(layer, unpacked.diff.as_str(), layer.diff.as_str())?;
     for name in &unpacked.extracted.unkept {
         context.say(format!("WARNING: layer {}: this file system cannot hold the extended attribute {name}", layer.short()));
     }
-    Ok(Some(Extracted { staging: Some(staging), parked: writer.park(), unpacked: Some(unpacked) }))
+    Ok(Extracted(Some((staging, unpacked))))
 }
 
 fn check(layer: &Wanted, found: &str, expected: &str) -> Result<()> {
@@ -192,7 +233,12 @@ fn lost(layer: &Wanted, error: io::Error) -> Error {
         Ok(error) => error.into(),
         Err(error) if error.to_string().contains("cancelled") => cancelled(),
         Err(error) => {
-            let kind = if error.kind() == io::ErrorKind::InvalidData || error.kind() == io::ErrorKind::UnexpectedEof { Kind::Corrupt } else { Kind::Failed };
+            let kind = match error.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Kind::Corrupt,
+                // The registry's, with the name of the entry it broke off in.
+                io::ErrorKind::ConnectionAborted => Kind::Unavailable,
+                _ => Kind::Failed,
+            };
             Error::new(kind, format!("layer {}: {error}", layer.descriptor.digest))
         }
     }
@@ -200,10 +246,9 @@ fn lost(layer: &Wanted, error: io::Error) -> Error {
 
 /// Puts an extracted layer in its place and names it.
 fn place(layer: &Wanted, extracted: Option<Extracted>, parents: &[LayerId], context: &JobContext) -> Result<()> {
-    let Some(Extracted { staging, parked, unpacked }) = extracted else { return Ok(()) };
-    let engine = &context.engine;
-    parked.commit().map_err(|e| Error::io("cannot keep the blob", &e))?;
-    if let (Some(staging), Some(unpacked)) = (staging, unpacked) {
+    let Some(Extracted(files)) = extracted else { return Ok(()) };
+    if let Some((staging, unpacked)) = files {
+        let engine = &context.engine;
         let unsaid = Unsaid { folders: unpacked.extracted.unsaid.folders, links: unpacked.extracted.unsaid.links };
         engine.graph()?.commit(staging, &layer.id, parents, &unsaid).map_err(|e| Error::io(format_args!("layer {}", layer.descriptor.digest), &e))?;
         engine.enter_layer(&layer.id, parents.last(), &layer.diff, unpacked.extracted.bytes)?;

@@ -46,7 +46,13 @@ impl Job for Load {
         let found = context.blocking(move |context| read(&self, context)).await?;
         let mut loaded = Vec::with_capacity(found.len());
         for image in found {
-            loaded.push(enter(image, &context).await?);
+            match enter(image, &context).await {
+                Ok(image) => loaded.push(image),
+                Err(error) => {
+                    drop(held);
+                    return Err(layers::refused(error, &context).await);
+                }
+            }
         }
         drop(held);
         Ok(loaded)
@@ -59,10 +65,28 @@ fn read(job: &Load, context: &JobContext) -> Result<Vec<Found>> {
         None => Box::new(std::io::stdin().lock()),
     };
     let platform = Platform { os: "linux".to_owned(), architecture: crate::graph::image::architecture().to_owned(), variant: String::new() };
-    archive::load(input, context.engine.content(), &platform, &Limits::default()).map_err(|error| {
+    archive::load(Asked { input, context }, context.engine.content(), &platform, &Limits::default()).map_err(|error| {
+        if let Err(cancelled) = context.check() {
+            return cancelled;
+        }
         let kind = if error.kind() == std::io::ErrorKind::InvalidData { Kind::Corrupt } else { Kind::Failed };
         Error::new(kind, format!("cannot load: {error}"))
     })
+}
+
+/// An input that ends with an error once the job was called off.
+struct Asked<'a> {
+    input: Box<dyn Read>,
+    context: &'a JobContext,
+}
+
+impl Read for Asked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.context.is_cancelled() {
+            return Err(std::io::Error::other("cancelled"));
+        }
+        self.input.read(buffer)
+    }
 }
 
 async fn enter(found: Found, context: &JobContext) -> Result<Loaded> {

@@ -1,7 +1,7 @@
 //! `pull`: an image from a registry, its layers in parallel, each streamed once.
 
 use super::layers::{self, Wanted};
-use crate::engine::images::{NewImage, reference};
+use crate::engine::images::{NewImage, new_name, reference};
 use crate::engine::{BlobRow, Error, Job, JobContext, Result, registries};
 use crate::graph::image::Image as Document;
 use crate::graph::reference::Reference;
@@ -56,6 +56,7 @@ impl Job for Pull {
 
     async fn run(self, context: JobContext) -> Result<Vec<Pulled>> {
         let name = reference(&self.reference)?;
+        new_name(&self.reference)?;
         let client = registries::client(&context, name.domain(), self.insecure)?;
         let platform = match &self.platform {
             Some(text) => text.parse::<Platform>().map_err(|error| Error::invalid(format!("--platform: {error}")))?,
@@ -115,7 +116,10 @@ async fn one(name: &Reference, client: &Client, platform: &Platform, context: &J
             client.blob_until(&repository, &layer.descriptor, Some(progress), end).into_reader()
         }
     };
-    layers::bring(wanted, stream, context).await?;
+    if let Err(error) = layers::bring(wanted, stream, context).await {
+        drop(held);
+        return Err(layers::refused(error, context).await);
+    }
     let image = context.blocking(move |context| enter(&document, &resolved, names, context).map(|id| (id, resolved.digest))).await;
     drop(held);
     let (image, digest) = image?;

@@ -1,7 +1,7 @@
 //! `push`: an image to a registry.
 
 use crate::engine::images::reference;
-use crate::engine::{Error, Job, JobContext, Progress, Result, registries};
+use crate::engine::{Error, Job, JobContext, Kind, Progress, Result, registries};
 use crate::id::Digest;
 use crate::registry::{Descriptor, Opener, Pushed as Sent, Version};
 use clap::Args;
@@ -46,7 +46,7 @@ impl Job for Push {
     async fn run(self, context: JobContext) -> Result<Pushed> {
         tokio::select! {
             pushed = push(&self, &context) => pushed,
-            () = context.cancelled() => Err(Error::new(crate::engine::Kind::Cancelled, "cancelled")),
+            () = context.cancelled() => Err(Error::new(Kind::Cancelled, "cancelled")),
         }
     }
 }
@@ -64,7 +64,7 @@ async fn push(job: &Push, context: &JobContext) -> Result<Pushed> {
     let from = from.map(|known| registries::repository(&known));
     let mut blobs: Vec<Descriptor> = Vec::new();
     for blob in engine.db().image_blobs(engine.graph()?.name(), image.id.as_str())? {
-        let digest = blob.digest.parse().map_err(|e: crate::id::IdError| Error::new(crate::engine::Kind::Corrupt, e.to_string()))?;
+        let digest = blob.digest.parse().map_err(|e: crate::id::IdError| Error::new(Kind::Corrupt, e.to_string()))?;
         blobs.push(Descriptor { media_type: blob.media_type, digest, size: blob.size.unsigned_abs() });
     }
     blobs.push(Descriptor {
@@ -93,6 +93,13 @@ async fn push(job: &Push, context: &JobContext) -> Result<Pushed> {
     let manifest = engine.content().read(&image.manifest, crate::engine::images::LARGEST).map_err(|e| Error::io("cannot read the manifest", &e))?;
     let size = manifest.len();
     let digest = client.push_manifest(&repository, &Version::Tag(tag.clone()), &image.media_type, manifest.into()).await?;
+    // What the registry calls it from now on: the next push to another repository there need not send its blobs again.
+    let pinned = name.clone().with_digest(digest.clone()).to_string();
+    match engine.db().set_tag(engine.graph()?.name(), &pinned, image.id.as_str(), true).map_err(Error::from) {
+        // The image was removed here meanwhile; the registry has it.
+        Err(error) if error.kind == Kind::NotFound => {}
+        other => other?,
+    }
     engine.tell_of("image", "push", image.id.as_str(), &name.familiar());
     Ok(Pushed { tag, digest, size })
 }

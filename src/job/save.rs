@@ -49,34 +49,40 @@ fn save(job: &Save, context: &JobContext) -> Result<()> {
             None => saved.push(Saved { config: image.document.raw().to_vec(), manifest, media_type: image.media_type, names }),
         }
     }
-    let mut output = target(job.output.as_deref())?;
+    let mut output = Target::open(job.output.as_deref(), context)?;
     let result = archive::save(&saved, engine.content(), &mut output).map(|_| ()).map_err(|e| Error::io("cannot save", &e));
     output.finish(result)
 }
 
-/// Where an archive is written: standard output, or a file that appears whole or not at all.
-#[derive(Debug)]
-pub enum Target {
-    /// Standard output.
+/// Where an archive is written: standard output, or a file that appears whole or not at all. A job that was called off writes no further.
+pub struct Target {
+    to: To,
+    context: JobContext,
+}
+
+enum To {
     Output(io::Stdout),
-    /// A file beside the one it will be.
+    /// A file beside the one it will be, its path, and the one that it will have.
     File(std::fs::File, PathBuf, PathBuf),
 }
 
-/// Opens the target.
-pub fn target(file: Option<&Path>) -> Result<Target> {
-    let Some(path) = file else { return Ok(Target::Output(io::stdout())) };
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".{}.part", std::process::id()));
-    let aside = PathBuf::from(aside);
-    let file = std::fs::File::create(&aside).map_err(|e| Error::io(format_args!("cannot write {}", path.display()), &e))?;
-    Ok(Target::File(file, aside, path.to_owned()))
-}
-
 impl Target {
+    /// Opens the target: `file`, or standard output.
+    pub fn open(file: Option<&Path>, context: &JobContext) -> Result<Self> {
+        let context = context.clone();
+        let Some(path) = file else { return Ok(Self { to: To::Output(io::stdout()), context }) };
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(format!(".{}.part", std::process::id()));
+        let aside = PathBuf::from(aside);
+        let file = std::fs::File::create(&aside).map_err(|e| Error::io(format_args!("cannot write {}", path.display()), &e))?;
+        Ok(Self { to: To::File(file, aside, path.to_owned()), context })
+    }
+
     /// Puts a whole file in its place, or takes a broken one away.
     pub fn finish(self, result: Result<()>) -> Result<()> {
-        let Self::File(file, aside, path) = self else { return result };
+        // Whatever the writing said of it.
+        let result = self.context.check().and(result);
+        let To::File(file, aside, path) = self.to else { return result };
         drop(file);
         if result.is_err() {
             let _ = std::fs::remove_file(&aside);
@@ -88,16 +94,19 @@ impl Target {
 
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Output(out) => out.write(bytes),
-            Self::File(file, ..) => file.write(bytes),
+        if self.context.is_cancelled() {
+            return Err(io::Error::other("cancelled"));
+        }
+        match &mut self.to {
+            To::Output(out) => out.write(bytes),
+            To::File(file, ..) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Output(out) => out.flush(),
-            Self::File(file, ..) => file.flush(),
+        match &mut self.to {
+            To::Output(out) => out.flush(),
+            To::File(file, ..) => file.flush(),
         }
     }
 }

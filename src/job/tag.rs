@@ -23,12 +23,12 @@ impl Job for Tag {
     async fn run(self, context: JobContext) -> Result<()> {
         context
             .blocking(move |context| {
-                let target = crate::engine::images::reference(&self.target)?.with_default_tag();
+                let target = crate::engine::images::new_name(&self.target)?;
                 if target.digest().is_some() {
                     return Err(Error::invalid(format!("{}: a tag cannot be a digest, that is what an image has by itself", self.target)));
                 }
                 let image = context.engine.image(&self.source)?;
-                context.engine.db().set_tag(context.engine.graph()?.name(), &target.to_string(), image.id.as_str())?;
+                context.engine.db().set_tag(context.engine.graph()?.name(), &target.to_string(), image.id.as_str(), false)?;
                 context.engine.tell_of("image", "tag", image.id.as_str(), &target.familiar());
                 Ok(())
             })

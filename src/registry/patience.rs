@@ -34,6 +34,13 @@ pub enum Notice {
         /// Why it failed.
         reason: String,
     },
+    /// Something is taken as it is, though it is not as it should be.
+    Doubtful {
+        /// What is taken.
+        what: String,
+        /// What is odd about it.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -41,6 +48,7 @@ impl fmt::Display for Notice {
         match self {
             Self::Waiting { host, pause, reason } => write!(f, "registry {host} asks to wait {} s: {reason}", pause.as_secs_f32().ceil()),
             Self::Retrying { what, reason } => write!(f, "trying again: {what}: {reason}"),
+            Self::Doubtful { what, reason } => write!(f, "WARNING: {what}: {reason}"),
         }
     }
 }

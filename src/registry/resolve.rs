@@ -3,6 +3,7 @@
 use super::Client;
 use super::error::{Error, Kind, clean};
 use super::manifest::{ACCEPTED, Descriptor, Document, Layer, choose};
+use super::patience::Notice;
 use super::platform::Platform;
 use super::repository::{Repository, Version};
 use super::session::Session;
@@ -70,6 +71,7 @@ impl Client {
         let digest = first.digest.clone();
         let mut fetched = first;
         let mut depth = 0;
+        let mut stated = false;
         let (config, layers) = loop {
             match fetched.document {
                 Document::Image { config, layers } => break (config, layers),
@@ -77,7 +79,9 @@ impl Client {
                     return Err(Error::new(Kind::Unsupported, format!("{name}: more than {NESTED} indexes lie within each other")));
                 }
                 Document::Index(entries) => {
-                    let chosen = &choose(&entries, platform, &name)?.descriptor;
+                    let entry = choose(&entries, platform, &name)?;
+                    stated = entry.platform.is_some();
+                    let chosen = &entry.descriptor;
                     let inner = self.manifest(&session, repository, &Version::Digest(chosen.digest.clone())).await?;
                     if inner.bytes.len() as u64 != chosen.size {
                         let text = format!("manifest {} of {name} has {} bytes, its index says {}", chosen.digest, inner.bytes.len(), chosen.size);
@@ -89,7 +93,7 @@ impl Client {
             }
         };
         let config_bytes = self.config(repository, &config, &name).await?;
-        let platform = suits(&config_bytes, platform, &name)?;
+        let platform = self.suits(&config_bytes, platform, stated, &name)?;
         Ok(Resolved {
             digest,
             manifest_digest: fetched.digest,
@@ -133,6 +137,26 @@ impl Client {
         Ok(Fetched { digest, bytes, document, media_type })
     }
 
+    /// What an image was built for, if that is what was asked for; images that do not say run anywhere. Where an index `stated` the
+    /// platform, that is its publisher's word: many a configuration names the machine that it was built on.
+    fn suits(&self, config: &[u8], wish: &Platform, stated: bool, name: &str) -> Result<Platform, Error> {
+        let built: BuiltFor = serde_json::from_slice(config)
+            .map_err(|e| Error::new(Kind::Corrupt, format!("the configuration of {name} is not valid: {}", clean(&e.to_string()))))?;
+        if built.os.is_empty() || built.architecture.is_empty() {
+            return Ok(wish.clone());
+        }
+        let platform = Platform::new(&built.os, &built.architecture, built.variant.as_deref());
+        if wish.fit(&platform).is_some() {
+            return Ok(platform);
+        }
+        if stated && platform.os == wish.os {
+            let what = format!("{name} for {wish}");
+            self.tell(&Notice::Doubtful { what, reason: format!("its index says so, its own configuration says {platform}") });
+            return Ok(platform);
+        }
+        Err(Error::new(Kind::NoPlatform, format!("{name} has nothing for platform {wish}; there is: {platform}")))
+    }
+
     async fn config(&self, repository: &Repository, config: &Descriptor, name: &str) -> Result<Bytes, Error> {
         if config.size > LARGEST as u64 {
             return Err(Error::new(
@@ -151,18 +175,4 @@ impl Client {
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-/// What an image was built for, if that is what was asked for; images that do not say run anywhere.
-fn suits(config: &[u8], wish: &Platform, name: &str) -> Result<Platform, Error> {
-    let built: BuiltFor = serde_json::from_slice(config)
-        .map_err(|e| Error::new(Kind::Corrupt, format!("the configuration of {name} is not valid: {}", clean(&e.to_string()))))?;
-    if built.os.is_empty() || built.architecture.is_empty() {
-        return Ok(wish.clone());
-    }
-    let platform = Platform::new(&built.os, &built.architecture, built.variant.as_deref());
-    match wish.fit(&platform) {
-        Some(_) => Ok(platform),
-        None => Err(Error::new(Kind::NoPlatform, format!("{name} has nothing for platform {wish}; there is: {platform}"))),
-    }
 }

@@ -53,3 +53,31 @@ fn json_is_one_object_a_line() {
     assert!(results[3]["error"]["message"].as_str().unwrap().contains("nobody-here"));
     assert!(objects.iter().any(|object| object["event"] == "output" && object["data"] == "hello\n"));
 }
+
+#[test]
+fn what_is_wrong_with_a_script_is_told_in_its_form() {
+    let Some(store) = Store::new() else { return };
+    let results = |done: &crate::store::Done| -> Vec<serde_json::Value> { done.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect() };
+    let done = store.fed(b"version\nps | cat\n\nversion\n", &["--batch", "-", "--format", "json"]);
+    let told = results(&done);
+    assert_eq!((done.status, told.len(), told[1]["line"].as_u64(), told[1]["status"].as_u64()), (1, 2, Some(2), Some(1)), "{done:?}");
+    assert!(told[1]["error"]["message"].as_str().unwrap().contains("bare |"), "{done:?}");
+    let done = store.fed(b"ps | cat\nversion\nps 'open\n", &["--batch", "-", "--format", "json", "--keep-going"]);
+    let lines: Vec<_> = results(&done).iter().map(|told| (told["line"].as_u64().unwrap(), told["status"].as_u64().unwrap())).collect();
+    assert_eq!((done.status, lines), (1, vec![(1, 1), (2, 0), (3, 1)]), "{done:?}");
+    fs::write(store.path("wrong"), "version\nps > x\n").unwrap();
+    let done = store.kapal(&["--batch", store.path("wrong").to_str().unwrap(), "--format", "json"]);
+    assert_eq!((done.status, results(&done)[0]["line"].as_u64()), (1, Some(2)), "a script with an error in it does not begin: {done:?}");
+}
+
+#[test]
+fn a_line_cannot_choose_another_store_or_wait_for_keys() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    for line in ["--root /nowhere images", "-s vfs info", "--keep-going images"] {
+        let done = store.fed(format!("{line}\n").as_bytes(), &["--batch", "-"]);
+        assert!(done.status == 1 && done.err.contains("line 1") && done.err.contains("whole batch"), "{line}: {done:?}");
+    }
+    assert!(store.fails(125, &["-c", &format!("run -it --rm {image} sh")]).contains("no terminal"));
+    assert_eq!(store.ok(&["ps", "-aq"]), "");
+}

@@ -1,7 +1,7 @@
 //! Images: pull, names, removal; and a container's files: diff, cp, export, commit.
 
 use crate::registry::Registry;
-use crate::store::{Store, finish, tool};
+use crate::store::{Store, finish, tool, until};
 use std::fs;
 use std::process::Command;
 
@@ -53,6 +53,119 @@ fn names_go_before_images_do() {
     assert_eq!(store.ok(&["images", "-q"]), "");
     let blobs = fs::read_dir(store.path("root/blobs/sha256")).unwrap().count();
     assert_eq!(blobs, 0, "blobs of removed images are left");
+}
+
+#[test]
+fn a_name_is_taken_for_what_it_is() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let id = store.field(&image, ".Id");
+    let hex = id.strip_prefix("sha256:").unwrap();
+    // A name that is the beginning of the image's own identity is one name, not all of the image.
+    let short = &hex[..8];
+    store.ok(&["tag", &image, short]);
+    assert_eq!(store.ok(&["rmi", short]), format!("Untagged: {short}:latest"));
+    store.ok(&["tag", &image, &format!("{}-2", Registry::get().name("box:1"))]);
+    assert!(store.fails(1, &["rmi", short]).contains("-f"), "two tags, although of one repository");
+    assert!(store.ok(&["rmi", "-f", short]).contains(&format!("Deleted: {id}")));
+    assert!(!store.fails(1, &["inspect", "--type", "image", &id]).contains("pull sha256"), "an identity cannot be pulled");
+    let image = store.image("box:1");
+    for refused in [&["tag", image.as_str(), "host"][..], &["pull", "host"], &["pull", "host:latest"]] {
+        assert!(store.fails(1, refused).contains("reserved"), "{refused:?}");
+    }
+    store.ok(&["create", "--name", "one", &image, "true"]);
+    store.fails(1, &["image", "inspect", "one"]);
+    store.fails(1, &["container", "inspect", &image]);
+    assert!(store.fails(1, &["images", "--filter", "dangling=maybe"]).contains("maybe"));
+}
+
+#[test]
+fn digests_stand_with_the_repositories_that_know_them() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let (repository, other) = (Registry::get().name("box"), Registry::get().name("pushed/box"));
+    let digest = store.ok(&["images", "--format", "{{.Digest}}"]);
+    assert!(digest.starts_with("sha256:"), "{digest}");
+    store.ok(&["tag", &image, "mine"]);
+    store.ok(&["rmi", &image]);
+    let rows = |options: &[&str]| {
+        let mut lines: Vec<String> =
+            store.ok(&[&["images", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"], options].concat()).lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(rows(&[]), [format!("{repository} <none> {digest}"), "mine latest <none>".to_owned()]);
+    // A push makes the digest known there, so that the blobs need not be sent to the next repository.
+    store.ok(&["tag", "mine", &format!("{other}:1")]);
+    store.ok(&["push", "-q", &format!("{other}:1")]);
+    assert!(rows(&[]).contains(&format!("{other} 1 {digest}")), "{:?}", rows(&[]));
+    let third = Registry::get().name("pushed/again");
+    store.ok(&["tag", "mine", &format!("{third}:1")]);
+    let pushed = store.kapal(&["push", &format!("{third}:1")]);
+    assert!(pushed.status == 0 && pushed.err.contains("Mounted") && !pushed.err.contains(": Pushing"), "{}", pushed.err);
+    let shown = store.field("mine", ".RepoDigests");
+    assert!([&repository, &other, &third].iter().all(|name| shown.contains(&format!("{name}@{digest}"))), "{shown}");
+    assert_eq!(store.field(&store.image("volume:1"), "json .Config.Volumes"), r#"{"/home/someone":{}}"#);
+}
+
+#[test]
+fn what_is_refused_leaves_nothing() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("large:1");
+    let archive = store.path("large.tar");
+    store.ok(&["save", "-o", archive.to_str().unwrap(), &image]);
+    store.ok(&["rmi", &image]);
+    // The same image with a configuration that tells another content of its last layer.
+    let folder = store.path("archive");
+    fs::create_dir(&folder).unwrap();
+    tool("tar", &["-xf", archive.to_str().unwrap(), "-C", folder.to_str().unwrap()]);
+    let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+    let config = folder.join(manifest[0]["Config"].as_str().unwrap());
+    let mut document: serde_json::Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
+    *document["rootfs"]["diff_ids"].as_array_mut().unwrap().last_mut().unwrap() = format!("sha256:{}", "0".repeat(64)).into();
+    fs::write(folder.join("other.json"), document.to_string()).unwrap();
+    manifest[0]["Config"] = "other.json".into();
+    fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
+    fs::remove_file(folder.join("index.json")).unwrap();
+    tool("tar", &["-cf", archive.to_str().unwrap(), "-C", folder.to_str().unwrap(), "."]);
+    assert!(store.fails(1, &["load", "-i", archive.to_str().unwrap()]).contains("digest mismatch"));
+    assert_eq!(store.ok(&["images", "-q"]), "");
+    for left in ["root/blobs/sha256", "root/blobs/tmp", "root/overlay/layers", "root/overlay/staging"] {
+        let count = fs::read_dir(store.path(left)).map_or(0, Iterator::count);
+        assert_eq!(count, 0, "{left}");
+    }
+}
+
+#[test]
+fn an_archive_that_is_called_off_is_not_there() {
+    let Some(store) = Store::new() else { return };
+    // The machine itself: there is time to call it off.
+    store.ok(&["create", "--name", "whole", "host", "true"]);
+    let archive = store.path("whole.tar");
+    let mut child = store.command(&["export", "-o", archive.to_str().unwrap(), "whole"]).spawn().unwrap();
+    let parts = || fs::read_dir(&store.base).unwrap().filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("whole.tar")).count();
+    until("it is being written", || parts() > 0);
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::SIGINT).unwrap();
+    until("it ends", || child.try_wait().unwrap().is_some());
+    assert_eq!((child.wait().unwrap().code(), parts()), (Some(130), 0));
+}
+
+#[test]
+fn the_driver_is_chosen_by_option_then_environment_then_what_works() {
+    let Some(store) = Store::new() else { return };
+    let driver = |environment: Option<&str>, option: &[&str]| {
+        let mut command = store.command(&[option, &["info", "--format", "{{.Driver}}"]].concat());
+        if let Some(name) = environment {
+            command.env("DOCKER_DRIVER", name);
+        }
+        finish(&mut command, None)
+    };
+    assert_eq!(driver(Some("vfs"), &[]).out, "vfs");
+    assert_eq!(driver(Some("vfs"), &["-s", "overlay"]).out, "overlay");
+    assert_eq!(driver(Some("overlay2"), &[]).out, "overlay", "docker's name for it");
+    assert_eq!(driver(None, &[]).out, "overlay");
+    let refused = driver(Some("btrfs"), &[]);
+    assert!(refused.status == 1 && refused.err.contains("btrfs") && refused.err.contains("not in this version"), "{refused:?}");
 }
 
 #[test]

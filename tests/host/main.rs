@@ -13,6 +13,7 @@ mod images;
 mod inside;
 mod life;
 mod many;
+mod mending;
 mod pane;
 mod registry;
 mod run;

@@ -2,7 +2,7 @@
 
 use super::server::{GZIP, Image, MANIFEST, Reply, Request, Server, amd64, client, one, plain, ranged};
 use kapal::id::Digest;
-use kapal::registry::{Compression, Descriptor, Error, Kind, Notice, Progress, Version};
+use kapal::registry::{Compression, Descriptor, Error, Kind, Notice, Platform, Progress, Version};
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -136,6 +136,30 @@ async fn an_index_is_followed_but_not_for_ever() {
             Err(error) => assert!(!good && error.kind() == Kind::Unsupported, "{error}"),
         }
     }
+}
+
+#[tokio::test]
+async fn an_indexs_word_on_a_platform_is_taken_with_a_warning() {
+    let image = Image::new("x");
+    let entry = |os: &str| {
+        serde_json::json!({"schemaVersion": 2, "manifests": [{"mediaType": MANIFEST, "digest": Digest::of(&image.manifest), "size": image.manifest.len(),
+            "platform": {"os": os, "architecture": "arm64"}}]})
+        .to_string()
+    };
+    let arm64: Platform = "linux/arm64".parse().unwrap();
+    let top = entry("linux");
+    let server = twisted(&image, move |request, _| request.target.ends_with("/manifests/1").then(|| Reply::new(200, top.clone())));
+    let heard = Arc::new(Mutex::new(String::new()));
+    let told = heard.clone();
+    let client = plain().with_listener(Arc::new(move |notice| told.lock().unwrap().push_str(&notice.to_string())));
+    let found = client.resolve(&server.repository(), &one(), &arm64).await.unwrap();
+    assert_eq!((found.manifest_digest, found.platform.architecture.as_str()), (Digest::of(&image.manifest), "amd64"));
+    let heard = heard.lock().unwrap().clone();
+    assert!(heard.starts_with("WARNING") && heard.contains("linux/arm64") && heard.contains("linux/amd64"), "{heard}");
+    let top = entry("windows");
+    let server = twisted(&image, move |request, _| request.target.ends_with("/manifests/1").then(|| Reply::new(200, top.clone())));
+    let error = plain().resolve(&server.repository(), &one(), &"windows/arm64".parse().unwrap()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::NoPlatform, "another system is another image: {error}");
 }
 
 #[tokio::test]
