@@ -12,6 +12,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// What `--batch` has for a file where none is named; no file can have this name.
+const UNNAMED: &str = "\0";
+
 /// A container workstation without a daemon: pull, run, exec, stop, and see everything
 #[derive(Parser, Debug)]
 #[command(name = "kapal", version, disable_help_subcommand = true, subcommand_required = false, args_conflicts_with_subcommands = false, max_term_width = 110)]
@@ -19,7 +22,7 @@ struct Line {
     #[command(flatten)]
     options: Global,
     /// Run a script of verbs, one a line; - is standard input
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", conflicts_with = "commands")]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = UNNAMED)]
     batch: Option<PathBuf>,
     /// Run these verbs, separated by ; or line ends
     #[arg(short = 'c', long = "commands", value_name = "LINES")]
@@ -152,8 +155,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
     let line = Line::try_parse_from(arguments).map_err(refuse)?;
     let wrong = |message: &str| refuse(Line::command().error(ErrorKind::ArgumentConflict, message));
     let text = match (line.batch, line.commands) {
-        (Some(file), _) if file.as_os_str() == "-" => Some(Text::Input),
-        (Some(file), _) => Some(Text::File(file)),
+        (Some(file), Some(given)) if file.as_os_str() == UNNAMED => Some(Text::Given(given)),
+        (Some(_), Some(_)) => return Err(wrong("--batch FILE and -c exclude each other")),
+        (Some(file), None) if file.as_os_str() == "-" || file.as_os_str() == UNNAMED => Some(Text::Input),
+        (Some(file), None) => Some(Text::File(file)),
         (None, Some(given)) => Some(Text::Given(given)),
         (None, None) => None,
     };
@@ -262,6 +267,20 @@ mod tests {
         }
         assert!(parse_verb(&["images", "--format", "json"].map(str::to_owned)).is_ok());
         assert!(parse_verb(&[]).unwrap_err().contains("not a verb"));
+    }
+
+    #[test]
+    fn a_script_comes_from_one_place() {
+        let text = |line: &str| match parse(words(line)).map(|arguments| arguments.action) {
+            Ok(Action::Batch(Source { text, .. })) => format!("{text:?}"),
+            Ok(_) => "no batch".to_owned(),
+            Err(refusal) => refusal.line(),
+        };
+        assert_eq!((text("--batch -c ps"), text("-c ps")), (r#"Given("ps")"#.to_owned(), r#"Given("ps")"#.to_owned()));
+        assert_eq!((text("--batch"), text("--batch -")), ("Input".to_owned(), "Input".to_owned()));
+        assert_eq!(text("--batch file --format json"), r#"File("file")"#);
+        assert!(text("--batch file -c ps").contains("exclude each other"));
+        assert!(text("--batch - -c ps").contains("exclude each other"));
     }
 
     #[test]

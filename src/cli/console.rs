@@ -19,6 +19,8 @@ pub struct Drive {
     pub stdin: bool,
     /// The container's process has a terminal.
     pub tty: bool,
+    /// Its output and its error output are shown.
+    pub shown: [bool; 2],
     /// Keys that leave; ctrl-p,ctrl-q if absent.
     pub detach_keys: Option<String>,
     /// Signals to this program go to this container.
@@ -75,6 +77,8 @@ pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End>
     let end = loop {
         tokio::select! {
             output = reader.next() => match output? {
+                Output::Stdout(_) if !how.shown[0] => {}
+                Output::Stderr(_) if !how.shown[1] => {}
                 Output::Stdout(bytes) => face.pass("stdout", bytes).await?,
                 Output::Stderr(bytes) => face.pass("stderr", bytes).await?,
                 Output::Missed(count) => face.note(&format!("kapal: {count} bytes of output were dropped: the reader is too slow"))?,

@@ -39,7 +39,9 @@ fn proxy(wanted: bool, container: &Container, engine: &Engine) -> Option<(Engine
 /// `run`.
 pub async fn run(mut job: job::run::Run, engine: &Engine, face: &mut Face) -> Result<i32> {
     let options = &job.options;
-    let mut how = Drive { stdin: options.interactive, tty: options.tty, detach_keys: detach_keys(job.detach_keys.clone(), engine), sig_proxy: None };
+    let stdin = options.interactive && options.attaches("stdin");
+    let shown = ["stdout", "stderr"].map(|stream| options.attaches(stream));
+    let mut how = Drive { stdin, tty: options.tty, shown, detach_keys: detach_keys(job.detach_keys.clone(), engine), sig_proxy: None };
     let (detach, sig_proxy) = (job.detach, job.sig_proxy);
     if !detach {
         check_terminal(options.tty, options.interactive, face)?;
@@ -63,7 +65,7 @@ pub async fn run(mut job: job::run::Run, engine: &Engine, face: &mut Face) -> Re
 
 /// `exec`.
 pub async fn exec(mut job: job::exec::Exec, engine: &Engine, face: &mut Face) -> Result<i32> {
-    let how = Drive { stdin: job.interactive, tty: job.tty, detach_keys: detach_keys(job.detach_keys.clone(), engine), sig_proxy: None };
+    let how = Drive { stdin: job.interactive, tty: job.tty, shown: [true; 2], detach_keys: detach_keys(job.detach_keys.clone(), engine), sig_proxy: None };
     if !job.detach {
         check_terminal(job.tty, job.interactive, face)?;
     }
@@ -94,7 +96,7 @@ pub async fn start(mut job: job::start::Start, engine: &Engine, face: &mut Face)
     match outcome.console {
         Some((container, console)) => {
             let sig_proxy = proxy(true, &container, engine);
-            let how = Drive { stdin: interactive && container.config.open_stdin, tty: container.config.tty, detach_keys, sig_proxy };
+            let how = Drive { stdin: interactive && container.config.open_stdin, tty: container.config.tty, shown: [true; 2], detach_keys, sig_proxy };
             match drive(console, how, face).await? {
                 End::Exited(status) => Ok(status),
                 End::Detached => Ok(0),
@@ -109,7 +111,7 @@ pub async fn attach(job: job::attach::Attach, engine: &Engine, face: &mut Face) 
     let (no_stdin, detach_keys, sig_proxy) = (job.no_stdin, detach_keys(job.detach_keys.clone(), engine), job.sig_proxy);
     let (container, console) = engine.run(job).await?;
     let sig_proxy = proxy(sig_proxy, &container, engine);
-    let how = Drive { stdin: container.config.open_stdin && !no_stdin, tty: container.config.tty, detach_keys, sig_proxy };
+    let how = Drive { stdin: container.config.open_stdin && !no_stdin, tty: container.config.tty, shown: [true; 2], detach_keys, sig_proxy };
     check_terminal(how.tty, how.stdin, face)?;
     match drive(console, how, face).await? {
         End::Exited(status) => Ok(status),

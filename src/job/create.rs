@@ -61,6 +61,9 @@ pub async fn create(options: ContainerOptions, context: &JobContext) -> Result<C
     }
     // What is wrong with the options is said before anything is pulled.
     let host = settle::host_config(&options)?;
+    if let Some(file) = options.cidfile.as_ref().filter(|file| file.symlink_metadata().is_ok()) {
+        return Err(Error::conflict(format!("--cidfile {} is there already: another container may be using it", file.display())));
+    }
     let source = if name == HOST_IMAGE {
         Source {
             name,

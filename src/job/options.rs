@@ -246,3 +246,10 @@ pub struct ContainerOptions {
     #[arg(value_name = "IMAGE [COMMAND] [ARG]", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<String>,
 }
+
+impl ContainerOptions {
+    /// Whether a stream is attached to: all are, unless `-a` names some.
+    pub fn attaches(&self, stream: &str) -> bool {
+        self.attach.is_empty() || self.attach.iter().any(|named| named.eq_ignore_ascii_case(stream))
+    }
+}

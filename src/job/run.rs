@@ -47,10 +47,11 @@ impl Job for Run {
     }
 
     async fn run(self, context: JobContext) -> Result<Started> {
-        if self.detach && self.options.rm && self.options.attach.iter().any(|stream| !stream.is_empty()) {
+        if self.detach && !self.options.attach.is_empty() {
             return Err(Error::conflict("-d and -a exclude each other"));
         }
-        let hello = Hello { stdin: self.options.interactive, output: true, scrollback: false, exit: true, size: self.size };
+        let stdin = self.options.interactive && self.options.attaches("stdin");
+        let hello = Hello { stdin, output: true, scrollback: false, exit: true, size: self.size };
         let remove = self.options.rm;
         let detach = self.detach;
         let created = create::create(self.options, &context).await?;

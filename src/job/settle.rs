@@ -125,6 +125,9 @@ pub fn host_config(options: &ContainerOptions) -> Result<HostConfig> {
     if options.rm && restart_policy != RestartPolicy::No {
         return Err(Error::conflict("--rm and --restart exclude each other: a removed container is not started again"));
     }
+    if let Some(other) = options.attach.iter().find(|stream| !["stdin", "stdout", "stderr"].iter().any(|known| stream.eq_ignore_ascii_case(known))) {
+        return Err(Error::invalid(format!("invalid -a {other:?}: expected stdin, stdout or stderr")));
+    }
     let mut host = HostConfig {
         mounts: all_mounts(options)?,
         network_mode: network(options.network.as_deref())?,
@@ -150,6 +153,9 @@ pub fn host_config(options: &ContainerOptions) -> Result<HostConfig> {
         host_uts: shared_namespace("--uts", options.uts.as_deref())?,
         ..HostConfig::default()
     };
+    if host.host_uts && (options.hostname.is_some() || options.domainname.is_some()) {
+        return Err(Error::conflict("--uts host and a host name of its own exclude each other"));
+    }
     if host.oom_score_adj.is_some_and(|shift| !(-1000..=1000).contains(&shift)) {
         return Err(Error::invalid("--oom-score-adj: expected a number from -1000 to 1000"));
     }
@@ -405,6 +411,9 @@ mod tests {
         assert!(with(&|o| (o.rm, o.restart) = (true, Some("always".into()))).is_err());
         assert!(with(&|o| o.network = Some("bridge".into())).is_err_and(|e| e.kind == Kind::Unsupported));
         assert!(with(&|o| o.volume = vec!["/a:/x".into(), "/b:/x".into()]).is_err());
+        assert!(with(&|o| (o.uts, o.hostname) = (Some("host".into()), Some("x".into()))).is_err());
+        assert!(with(&|o| o.attach = vec!["STDERR".into()]).is_ok());
+        assert!(with(&|o| o.attach = vec!["stdlog".into()]).is_err());
         assert_eq!(with(&|o| o.memory = Some("64m".into())).unwrap().resources.memory, Some(64 << 20));
     }
 }

@@ -257,3 +257,25 @@ fn streams_are_whole() {
     let unread = store.fed(&much, &["run", "--rm", "-i", &image, "true"]);
     assert_eq!(unread.status, 0, "{}", unread.err);
 }
+
+#[test]
+fn only_the_streams_that_are_named_are_shown() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let shows = |options: &[&str]| {
+        let done = store.fed(b"in", &[&["run", "--rm", "-i"], options, &[&image, "sh", "-c", "cat; echo out; echo err >&2"]].concat());
+        assert_eq!(done.status, 0, "{options:?}: {}", done.err);
+        (done.out, done.err)
+    };
+    assert_eq!(shows(&["-a", "stdin", "-a", "STDERR"]), (String::new(), "err".into()));
+    assert_eq!(shows(&["-a", "stdin", "-a", "stdout"]), ("inout".into(), String::new()));
+    store.fails(125, &["run", "--rm", "-a", "stdlog", &image, "true"]);
+    store.fails(125, &["run", "-d", "-a", "stdout", &image, "true"]);
+    let file = store.path("id");
+    let arguments = ["run", "--cidfile", file.to_str().unwrap(), "--name", "noted", &image, "true"];
+    store.ok(&arguments);
+    assert_eq!(fs::read_to_string(&file).unwrap(), store.field("noted", ".Id"));
+    store.ok(&["rm", "noted"]);
+    assert!(store.fails(125, &arguments).contains("--cidfile"));
+    assert_eq!(store.ok(&["ps", "-aq"]), "", "nothing was made for a file that is another's");
+}
