@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod batch;
+pub mod completion;
 pub mod console;
 pub mod demo;
 pub mod differences;

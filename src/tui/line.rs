@@ -140,4 +140,7 @@ pub trait CommandLine: Debug + Send + Sync {
 
     /// What could stand at the end of `line`, and from which byte on it would stand there.
     fn complete(&self, line: &str, names: &Names) -> (usize, Vec<Completion>);
+
+    /// How the verb at the end of `line` is used, once it is known which one it is.
+    fn usage(&self, line: &str) -> Option<String>;
 }

@@ -5,12 +5,12 @@ use crate::tui::config::Config;
 use crate::tui::effect::Effect;
 use crate::tui::line::CommandLine;
 use crate::tui::model::Model;
-use crate::tui::msg::Msg;
+use crate::tui::msg::{Msg, News};
 use crate::tui::terminal::{self, Taken};
 use crate::tui::theme::Depth;
 use crate::tui::update::{drawn, update};
 use crate::tui::view::view;
-use crate::tui::work::{WAITING, Works};
+use crate::tui::work::{WAITING, Works, history};
 use crate::tui::world::World;
 use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
@@ -38,6 +38,8 @@ pub struct Options {
     pub line: Arc<dyn CommandLine>,
     /// Where verbs done are noted.
     pub record: Option<PathBuf>,
+    /// Where lines typed are kept.
+    pub history: Option<PathBuf>,
     /// Verbs done at the beginning.
     pub first: Vec<Vec<String>>,
 }
@@ -90,8 +92,16 @@ pub async fn run(engine: Engine, options: Options) -> Result<i32> {
     let size = screen.size().map_err(failed)?;
     let world = World::new(options.config, options.depth, Arc::clone(&options.line), (size.width, size.height));
     let mut model = Model::new(world);
+    if let Some(path) = &options.history {
+        match history::load(path) {
+            Ok(lines) => model.world.history = lines,
+            Err(error) => {
+                let _ = update(&mut model, Msg::News(News::Notice(Err(format!("cannot read {}: {error}", path.display())))));
+            }
+        }
+    }
     let (sender, messages) = mpsc::channel(WAITING);
-    let works = Works::begin(engine, options.line, sender, options.record);
+    let works = Works::begin(engine, options.line, sender, options.record, options.history);
     let mut session = Session { model, works, screen, taken, messages, drawn: Instant::now(), dirty: true };
     for words in options.first {
         session.works.perform(Effect::Perform(words));
@@ -179,9 +189,8 @@ impl Session {
                 Effect::Redraw => self.screen.clear()?,
                 Effect::Copy(text) => copy(&text)?,
                 Effect::Remember(line) => {
-                    let history = &mut self.model.world.history;
-                    history.retain(|old| *old != line);
-                    history.push(line);
+                    history::add(&mut self.model.world.history, line.clone());
+                    self.works.perform(Effect::Remember(line));
                 }
                 Effect::Suspend => {
                     terminal::give_back();

@@ -6,7 +6,7 @@ use crate::tui::keymap::Action;
 use crate::tui::model::{Model, Notice};
 use crate::tui::msg::{Msg, News};
 use crate::tui::screen::output::Output;
-use crate::tui::screen::{Pane, Reaction, Setting, command, confirm, forms, help};
+use crate::tui::screen::{Pane, Reaction, Setting, command, confirm, forms, help, menu};
 use crate::tui::session::{CANCELLED, Work};
 use crate::tui::world::World;
 use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
@@ -52,6 +52,12 @@ fn pressed(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     }
     let contexts = screen.contexts();
     let Some(action) = world.config.keymap.action(&contexts, key) else { return Vec::new() };
+    act(model, action)
+}
+
+/// Does what a key stands for, in front or everywhere.
+fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    let (screen, world) = model.front();
     if let Some(reaction) = screen.act(action, world) {
         return react(model, reaction);
     }
@@ -95,6 +101,11 @@ fn everywhere(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::CommandLine => Reaction::open(command::CommandLine::new(&model.world)),
         Action::Run => Reaction::open(forms::run("", &model.world)),
         Action::Pull => Reaction::open(forms::pull(&model.world)),
+        Action::Menu => {
+            let (screen, world) = model.front();
+            let menu = menu::Menu::of(&mut **screen, world);
+            Reaction::open(menu)
+        }
         Action::Theme => Reaction { change: Some(Setting::Theme(next_theme(&model.world))), ..Reaction::default() },
         Action::Redraw => Reaction::effect(Effect::Redraw),
         Action::Suspend => Reaction::effect(Effect::Suspend),
@@ -140,6 +151,15 @@ fn react(model: &mut Model, reaction: Reaction) -> Vec<Effect> {
     }
     if let Some(said) = reaction.notice {
         notice(model, said);
+    }
+    match reaction.then {
+        Some(menu::Deed::Act(action)) => effects.extend(act(model, action)),
+        Some(menu::Deed::More(number)) => {
+            let (screen, world) = model.front();
+            let more = screen.done_more(number, world);
+            effects.extend(react(model, more));
+        }
+        None => {}
     }
     match reaction.change {
         Some(Setting::Theme(name)) => match model.world.config.themes.named("themes", "", &name) {

@@ -1,5 +1,6 @@
 //! A question before something is destroyed. The default is no.
 
+use crate::tui::effect::Effect;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::screen::{Reaction, Screen};
 use crate::tui::widget::frame::popup;
@@ -52,6 +53,13 @@ impl Screen for Confirm {
                 self.yes = !self.yes;
                 Some(Reaction::none())
             }
+            _ => None,
+        }
+    }
+
+    fn equal(&self, world: &World) -> Option<String> {
+        match self.then.as_ref()?.effects.as_slice() {
+            [Effect::Perform(words)] => Some(crate::text::clean(&world.line.quote(words)).into_owned()),
             _ => None,
         }
     }

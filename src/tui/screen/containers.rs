@@ -37,6 +37,9 @@ fn column(shown: Shown) -> Column {
     Column { title: shown.heading(), least, most, right, sheds }
 }
 
+/// What the menu has beside what keys do.
+const MORE: [&str; 2] = ["exec…", "signal…"];
+
 /// The pane.
 #[derive(Debug)]
 pub struct Containers {
@@ -295,6 +298,28 @@ impl Screen for Containers {
             return Some(self.refresh(world));
         }
         self.show(action, world).or_else(|| self.command(action, world))
+    }
+
+    fn trial(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        let marks = self.table.marks();
+        let reaction = self.command(action, world);
+        self.table.mark(marks);
+        reaction
+    }
+
+    fn more(&self, world: &World) -> Vec<String> {
+        let running = self.one(world).is_some_and(|container| container.state.status == Status::Running);
+        let alive = !self.chosen(world, Status::is_alive).is_empty();
+        let entries = [(running, MORE[0]), (alive, MORE[1])];
+        entries.into_iter().filter(|(fits, _)| *fits).map(|(_, label)| label.to_owned()).collect()
+    }
+
+    fn done_more(&mut self, number: usize, world: &World) -> Reaction {
+        match (self.more(world).get(number).map(String::as_str), self.one(world)) {
+            (Some(label), Some(container)) if label == MORE[0] => Reaction::open(forms::exec(&container.name, world)),
+            (Some(_), _) => Reaction::open(forms::kill(&self.chosen(world, Status::is_alive), world)),
+            (None, _) => Reaction::none(),
+        }
     }
 
     fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {

@@ -66,6 +66,28 @@ impl Images {
     }
 }
 
+impl Images {
+    /// What is done to what is selected.
+    fn command(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        let image = self.table.selected().and_then(|key| world.image(key));
+        Some(match (action, image) {
+            (Action::Remove, Some(_)) => {
+                let names = self.names(world);
+                self.table.unmark();
+                let question = format!("Remove {}?", listed(&names));
+                asked(world, "Remove", question, Reaction::perform(std::iter::once("rmi".to_owned()).chain(names)))
+            }
+            (Action::Prune, _) => asked(world, "Prune", "Remove all images that have no name?", Reaction::perform(["image", "prune", "-f"])),
+            (Action::Pull, _) => Reaction::open(forms::pull(world)),
+            (Action::Push, Some(image)) => Reaction::perform(["push".to_owned(), name(image)]),
+            (Action::Tag, Some(image)) => Reaction::open(forms::tag(&name(image), world)),
+            (Action::Run, Some(image)) => Reaction::open(forms::run(&name(image), world)),
+            (Action::Copy, Some(image)) => Reaction::effect(Effect::Copy(image.id.to_string())).and(Reaction::say(format!("copied {}", image.id.short()))),
+            _ => return None,
+        })
+    }
+}
+
 impl Screen for Images {
     fn contexts(&self) -> Vec<Context> {
         vec![Context::Images, Context::List]
@@ -83,22 +105,16 @@ impl Screen for Images {
         if self.table.act(action) {
             return Some(Reaction::none());
         }
-        let image = self.table.selected().and_then(|key| world.image(key));
-        Some(match (action, image) {
-            (Action::Remove, Some(_)) => {
-                let names = self.names(world);
-                self.table.unmark();
-                let question = format!("Remove {}?", listed(&names));
-                asked(world, "Remove", question, Reaction::perform(std::iter::once("rmi".to_owned()).chain(names)))
-            }
-            (Action::Prune, _) => asked(world, "Prune", "Remove all images that have no name?", Reaction::perform(["image", "prune", "-f"])),
-            (Action::Pull, _) => Reaction::open(forms::pull(world)),
-            (Action::Push, Some(image)) => Reaction::perform(["push".to_owned(), name(image)]),
-            (Action::Tag, Some(image)) => Reaction::open(forms::tag(&name(image), world)),
-            (Action::Run, Some(image)) => Reaction::open(forms::run(&name(image), world)),
-            (Action::Copy, Some(image)) => Reaction::effect(Effect::Copy(image.id.to_string())).and(Reaction::say(format!("copied {}", image.id.short()))),
-            _ => return None,
-        })
+        self.command(action, world)
+    }
+
+    fn trial(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        let marks = self.table.marks();
+        let reaction = self.command(action, world);
+        self.table.mark(marks);
+        // What means nothing without a row is not offered; marks are the table's own, and some keys hold everywhere.
+        let elsewhere = matches!(action, Action::Mark | Action::MarkAll | Action::Run | Action::Pull);
+        reaction.or_else(|| (!elsewhere).then(|| Reaction::error("nothing is selected")))
     }
 
     fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {

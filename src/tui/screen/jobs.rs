@@ -117,6 +117,26 @@ impl Jobs {
     }
 }
 
+impl Jobs {
+    /// What is done to the selected one.
+    fn command(&self, action: Action, world: &World) -> Option<Reaction> {
+        Some(match action {
+            Action::CancelJob => self.cancel(world),
+            Action::RepeatJob => self.repeat(world),
+            Action::Open | Action::Inspect => self.open(world),
+            Action::Copy | Action::Save => {
+                let Some(entry) = self.selected(world) else { return Some(Reaction::error("no job is selected")) };
+                let text: String = Self::lines(&entry, world).iter().flat_map(|line| [line.text.as_str(), "\n"]).collect();
+                if action == Action::Save {
+                    return Some(Reaction::effect(Effect::Save(output::file_name(entry.title()), text)));
+                }
+                Reaction::effect(Effect::Copy(text)).and(Reaction::say("copied what it printed"))
+            }
+            _ => return None,
+        })
+    }
+}
+
 impl Screen for Jobs {
     fn contexts(&self) -> Vec<Context> {
         vec![Context::Jobs, Context::List]
@@ -134,20 +154,12 @@ impl Screen for Jobs {
         if self.table.act(action) {
             return Some(Reaction::none());
         }
-        Some(match action {
-            Action::CancelJob => self.cancel(world),
-            Action::RepeatJob => self.repeat(world),
-            Action::Open | Action::Inspect => self.open(world),
-            Action::Copy | Action::Save => {
-                let Some(entry) = self.selected(world) else { return Some(Reaction::error("no job is selected")) };
-                let text: String = Self::lines(&entry, world).iter().flat_map(|line| [line.text.as_str(), "\n"]).collect();
-                if action == Action::Save {
-                    return Some(Reaction::effect(Effect::Save(output::file_name(entry.title()), text)));
-                }
-                Reaction::effect(Effect::Copy(text)).and(Reaction::say("copied what it printed"))
-            }
-            _ => return None,
-        })
+        self.command(action, world)
+    }
+
+    fn trial(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        let elsewhere = matches!(action, Action::Mark | Action::MarkAll | Action::Run | Action::Pull);
+        self.command(action, world).or_else(|| (!elsewhere).then(|| Reaction::error("no job is selected")))
     }
 
     fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {

@@ -11,6 +11,7 @@ pub mod forms;
 pub mod help;
 pub mod images;
 pub mod jobs;
+pub mod menu;
 pub mod networks;
 pub mod output;
 pub mod prompt;
@@ -74,6 +75,8 @@ pub struct Reaction {
     pub back: bool,
     /// A sentence at the bottom: good news, or an error, which stays until it is dismissed.
     pub notice: Option<Result<String, String>>,
+    /// Done by the screen below, once this one is gone.
+    pub then: Option<menu::Deed>,
     /// A thing that all screens share is to be another.
     pub change: Option<Setting>,
 }
@@ -134,6 +137,7 @@ impl Reaction {
         self.go = other.go.or(self.go);
         self.back |= other.back;
         self.notice = other.notice.or(self.notice);
+        self.then = other.then.or(self.then);
         self.change = other.change.or(self.change);
         self
     }
@@ -156,6 +160,21 @@ pub trait Screen: Debug + Send {
 
     /// Does what a key stands for. `None`: it means nothing here.
     fn act(&mut self, action: Action, world: &World) -> Option<Reaction>;
+
+    /// What would come of an action, with nothing changed yet. `None`: it may be done, more is not known.
+    fn trial(&mut self, _action: Action, _world: &World) -> Option<Reaction> {
+        None
+    }
+
+    /// What can be done beside what keys do, for the menu.
+    fn more(&self, _world: &World) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Does the one with this number.
+    fn done_more(&mut self, _number: usize, _world: &World) -> Reaction {
+        Reaction::none()
+    }
 
     /// Does what the mouse did. `None`: nothing that concerns it.
     fn mouse(&mut self, _event: MouseEvent, _world: &World) -> Option<Reaction> {

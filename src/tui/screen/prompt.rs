@@ -58,6 +58,10 @@ impl Screen for Prompt {
         }
     }
 
+    fn equal(&self, world: &World) -> Option<String> {
+        Some(format!("{} …", crate::text::clean(&world.line.quote(&self.words))))
+    }
+
     fn draw(&mut self, area: Rect, frame: &mut Frame<'_>, world: &World) {
         let theme = &world.theme;
         let inner = popup(area, area.width.saturating_sub(4).min(70), 6, frame.buffer_mut(), theme, &self.title);

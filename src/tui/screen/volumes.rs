@@ -64,6 +64,21 @@ impl Volumes {
     }
 }
 
+impl Volumes {
+    /// What is done to what is selected.
+    fn command(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        let selected = self.table.selected().map(str::to_owned);
+        Some(match (action, selected) {
+            (Action::Create, _) => Reaction::open(Prompt::new("New volume", "Name", "", ["volume", "create"])),
+            (Action::Remove, _) => self.remove(world),
+            (Action::Prune, _) => asked(world, "Prune", "Remove every volume that no container holds?", Reaction::perform(["volume", "prune", "-a", "-f"])),
+            (Action::Inspect | Action::Open, Some(name)) => Reaction::perform(["volume", "inspect", &name]),
+            (Action::Copy, Some(name)) => Reaction::effect(Effect::Copy(name.clone())).and(Reaction::say(format!("copied {name}"))),
+            _ => return None,
+        })
+    }
+}
+
 impl Screen for Volumes {
     fn contexts(&self) -> Vec<Context> {
         vec![Context::Volumes, Context::List]
@@ -81,15 +96,16 @@ impl Screen for Volumes {
         if self.table.act(action) {
             return Some(Reaction::none());
         }
-        let selected = self.table.selected().map(str::to_owned);
-        Some(match (action, selected) {
-            (Action::Create, _) => Reaction::open(Prompt::new("New volume", "Name", "", ["volume", "create"])),
-            (Action::Remove, _) => self.remove(world),
-            (Action::Prune, _) => asked(world, "Prune", "Remove every volume that no container holds?", Reaction::perform(["volume", "prune", "-a", "-f"])),
-            (Action::Inspect | Action::Open, Some(name)) => Reaction::perform(["volume", "inspect", &name]),
-            (Action::Copy, Some(name)) => Reaction::effect(Effect::Copy(name.clone())).and(Reaction::say(format!("copied {name}"))),
-            _ => return None,
-        })
+        self.command(action, world)
+    }
+
+    fn trial(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        let marks = self.table.marks();
+        let reaction = self.command(action, world);
+        self.table.mark(marks);
+        // What means nothing without a row is not offered; marks are the table's own, and some keys hold everywhere.
+        let elsewhere = matches!(action, Action::Mark | Action::MarkAll | Action::Run | Action::Pull);
+        reaction.or_else(|| (!elsewhere).then(|| Reaction::error("nothing is selected")))
     }
 
     fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {

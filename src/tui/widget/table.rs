@@ -174,6 +174,16 @@ impl Table {
         if self.marks.is_empty() { self.selected.iter().cloned().collect() } else { self.marks.iter().cloned().collect() }
     }
 
+    /// The marks, to be put back with [`Table::mark`].
+    pub fn marks(&self) -> BTreeSet<String> {
+        self.marks.clone()
+    }
+
+    /// Marks these rows and no others.
+    pub fn mark(&mut self, marks: BTreeSet<String>) {
+        self.marks = marks;
+    }
+
     /// Takes all marks away.
     pub fn unmark(&mut self) {
         self.marks.clear();

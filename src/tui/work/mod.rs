@@ -2,6 +2,7 @@
 
 mod answer;
 mod figures;
+pub mod history;
 
 use crate::engine::{Engine, Event, Snapshot};
 use crate::id::ContainerId;
@@ -35,6 +36,7 @@ pub struct Works {
     asked: HashMap<Ticket, JoinHandle<()>>,
     consoles: Consoles,
     record: Option<PathBuf>,
+    history: Option<PathBuf>,
     background: Vec<JoinHandle<()>>,
 }
 
@@ -49,8 +51,8 @@ impl Drop for Works {
 }
 
 impl Works {
-    /// Begins to look at the engine; news go to `news`. Verbs done are noted in the file `record`.
-    pub fn begin(engine: Engine, line: Arc<dyn CommandLine>, news: mpsc::Sender<Msg>, record: Option<PathBuf>) -> Self {
+    /// Begins to look at the engine; news go to `news`. Verbs done are noted in the file `record`, lines typed in `history`.
+    pub fn begin(engine: Engine, line: Arc<dyn CommandLine>, news: mpsc::Sender<Msg>, record: Option<PathBuf>, history: Option<PathBuf>) -> Self {
         let (seen, sight) = tokio::sync::watch::channel(None);
         let watching = tokio::spawn(watch(engine.clone(), seen, news.clone()));
         let sampling = tokio::spawn(figures::sample(engine.clone(), sight, news.clone()));
@@ -63,6 +65,7 @@ impl Works {
             asked: HashMap::new(),
             consoles: Consoles::default(),
             record,
+            history,
             background: vec![watching, sampling],
         }
     }
@@ -121,7 +124,19 @@ impl Works {
                     let _ = news.send(Msg::News(News::Notice(saved))).await;
                 });
             }
-            Effect::Remember(_) | Effect::Copy(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
+            Effect::Remember(line) => {
+                let Some(path) = self.history.clone() else { return };
+                let news = self.news.clone();
+                tokio::spawn(async move {
+                    let kept = tokio::task::spawn_blocking(move || {
+                        history::remember(&path, &line).map_err(|error| format!("cannot write {}: {error}", path.display()))
+                    });
+                    if let Ok(Err(sentence)) = kept.await {
+                        let _ = news.send(Msg::News(News::Notice(Err(sentence)))).await;
+                    }
+                });
+            }
+            Effect::Copy(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
         self.works.retain(|_, task| !task.is_finished());
         self.asked.retain(|_, task| !task.is_finished());
@@ -174,7 +189,7 @@ impl Works {
             let mut result = Ok(0);
             for words in statements {
                 if let Some(path) = &record
-                    && let Err(sentence) = note(path, &line.quote(&words))
+                    && let Err(sentence) = note(path, &recorded(&words, line.as_ref()))
                 {
                     let _ = tell(News::Notice(Err(sentence))).await;
                 }
@@ -289,6 +304,15 @@ fn save(path: &std::path::Path, text: &str) -> Result<String, String> {
     let mut file = std::fs::File::options().write(true).create_new(true).open(path).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     Ok(format!("saved {} bytes in {}", text.len(), std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display()))
+}
+
+/// A verb's line in the record of the session.
+fn recorded(words: &[String], line: &dyn CommandLine) -> String {
+    if words.first().is_some_and(|verb| verb == "login") {
+        // A file that is passed on is no place for a password.
+        return "# login, with a password that is not kept".to_owned();
+    }
+    line.quote(words)
 }
 
 /// Appends a line to the record of the session.
