@@ -175,6 +175,12 @@ impl World {
         self.works.push(Work { id, title, words, began: self.now, ended: None, parts: Vec::new(), lines: VecDeque::new() });
     }
 
+    /// Notes a typed line in the history, as its newest and once.
+    pub fn remember(&mut self, line: String) {
+        self.history.retain(|old| *old != line);
+        self.history.push(line);
+    }
+
     /// How many works are not done.
     pub fn busy(&self) -> usize {
         self.works.iter().filter(|work| work.ended.is_none()).count()

@@ -8,8 +8,10 @@ use crate::engine::{Engine, Event};
 use crate::tui::effect::{ConsoleId, Effect, Ticket, WorkId};
 use crate::tui::line::{CommandLine, Opened, Said, voice};
 use crate::tui::msg::{Msg, News};
+use futures_util::FutureExt;
 use std::collections::HashMap;
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,7 +152,8 @@ impl Works {
                 {
                     let _ = tell(News::Notice(Err(sentence))).await;
                 }
-                result = verb(words, &engine, &*line, &news, (id, console), &mut keys).await;
+                let working = AssertUnwindSafe(verb(words, &engine, &*line, &news, (id, console), &mut keys));
+                result = working.catch_unwind().await.unwrap_or_else(|_| Err("it broke off through a fault in kapal itself".to_owned()));
                 if result != Ok(0) {
                     break;
                 }
