@@ -16,6 +16,7 @@ pub mod keymap;
 pub mod line;
 pub mod model;
 pub mod msg;
+pub mod quiet;
 pub mod run;
 pub mod screen;
 pub mod session;

@@ -6,6 +6,7 @@ use crate::tui::effect::Effect;
 use crate::tui::line::CommandLine;
 use crate::tui::model::Model;
 use crate::tui::msg::{Msg, News};
+use crate::tui::quiet::Quiet;
 use crate::tui::terminal::{self, Taken};
 use crate::tui::theme::Depth;
 use crate::tui::update::{drawn, update};
@@ -26,6 +27,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 const FRAME: Duration = Duration::from_millis(33);
 /// How long messages are taken before keys are looked at again.
 const SLICE: Duration = Duration::from_millis(5);
+/// How long we wait to be stopped; longer, and nobody could continue us.
+const STOPPING: Duration = Duration::from_millis(300);
 
 /// How a session begins.
 #[derive(Debug)]
@@ -87,7 +90,7 @@ pub async fn run(engine: Engine, options: Options) -> Result<i32> {
     let failed = |error: io::Error| Error::io("cannot use the terminal", &error);
     let mut signals = Signals::open().map_err(failed)?;
     let taken = Taken::take(options.config.mouse).map_err(failed)?;
-    let mut screen = ratatui::Terminal::new(ratatui::backend::CrosstermBackend::new(io::stdout())).map_err(failed)?;
+    let mut screen = ratatui::Terminal::new(Quiet::new(io::stdout())).map_err(failed)?;
     screen.clear().map_err(failed)?;
     let size = screen.size().map_err(failed)?;
     let world = World::new(options.config, options.depth, Arc::clone(&options.line), (size.width, size.height));
@@ -102,7 +105,7 @@ pub async fn run(engine: Engine, options: Options) -> Result<i32> {
     }
     let (sender, messages) = mpsc::channel(WAITING);
     let works = Works::begin(engine, options.line, sender, options.record, options.history);
-    let mut session = Session { model, works, screen, taken, messages, drawn: Instant::now(), dirty: true };
+    let mut session = Session { model, works, screen, taken, messages, drawn: Instant::now(), dirty: true, asleep: None };
     for words in options.first {
         session.works.perform(Effect::Perform(words));
     }
@@ -122,6 +125,8 @@ struct Session {
     messages: mpsc::Receiver<Msg>,
     drawn: Instant,
     dirty: bool,
+    /// The terminal was given back, until we are continued or this moment comes.
+    asleep: Option<Instant>,
 }
 
 impl Session {
@@ -143,13 +148,18 @@ impl Session {
                 }
                 number = signals.next() => match number {
                     Some(number) => return Ok(End::Signal(number)),
-                    None => {
-                        self.taken.again()?;
-                        self.screen.clear()?;
-                        self.dirty = true;
-                    }
+                    None => self.wake()?,
                 },
-                () = tokio::time::sleep_until(next_frame), if self.dirty => self.draw()?,
+                () = tokio::time::sleep_until(self.asleep.unwrap_or(next_frame)), if self.asleep.is_some() => self.wake()?,
+                () = tokio::time::sleep_until(next_frame), if self.dirty && self.asleep.is_none() => self.draw()?,
+                _ = ticks.tick() => {
+                    let faults = terminal::faults().into_iter().map(|fault| Msg::News(News::Notice(Err(fault))));
+                    for message in faults.chain([Msg::Tick(jiff::Timestamp::now())]) {
+                        if let Some(end) = self.take(message)? {
+                            return Ok(end);
+                        }
+                    }
+                }
                 message = self.messages.recv() => {
                     let Some(message) = message else { return Ok(End::Quit) };
                     let mut next = Some(message);
@@ -159,11 +169,6 @@ impl Session {
                             return Ok(end);
                         }
                         next = if Instant::now() < until { self.messages.try_recv().ok() } else { None };
-                    }
-                }
-                _ = ticks.tick() => {
-                    if let Some(end) = self.take(Msg::Tick(jiff::Timestamp::now()))? {
-                        return Ok(end);
                     }
                 }
             }
@@ -189,14 +194,14 @@ impl Session {
                 Effect::Redraw => self.screen.clear()?,
                 Effect::Copy(text) => copy(&text)?,
                 Effect::Remember(line) => {
-                    history::add(&mut self.model.world.history, line.clone());
+                    self.model.world.remember(line.clone());
                     self.works.perform(Effect::Remember(line));
                 }
                 Effect::Suspend => {
                     terminal::give_back();
+                    // The signal need not have stopped us when the call is back: what follows waits until it has.
+                    self.asleep = Some(Instant::now() + STOPPING);
                     terminal::sleep()?;
-                    self.taken.again()?;
-                    self.screen.clear()?;
                 }
                 other => self.works.perform(other),
             }
@@ -204,7 +209,19 @@ impl Session {
         Ok(None)
     }
 
+    /// The terminal is ours again, and nothing on it need be as we left it.
+    fn wake(&mut self) -> io::Result<()> {
+        self.asleep = None;
+        self.taken.again()?;
+        self.screen.clear()?;
+        self.dirty = true;
+        Ok(())
+    }
+
     fn draw(&mut self) -> io::Result<()> {
+        if self.asleep.is_some() {
+            return Ok(());
+        }
         let model = &mut self.model;
         self.screen.draw(|frame| view(model, frame))?;
         for effect in drawn(model) {

@@ -142,6 +142,11 @@ impl World {
         self.works.iter_mut().filter(|work| work.ended.is_none()).for_each(|work| work.parts.sample(now));
     }
 
+    /// Notes a typed line in the history, as its newest and once.
+    pub fn remember(&mut self, line: String) {
+        crate::tui::work::history::add(&mut self.history, line);
+    }
+
     /// How many works are not done.
     pub fn busy(&self) -> usize {
         self.works.iter().filter(|work| work.ended.is_none()).count()

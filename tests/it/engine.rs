@@ -2,7 +2,7 @@
 
 mod jobs;
 mod listening;
-mod snapshot;
+pub mod snapshot;
 
 use kapal::container::Place;
 use kapal::engine::{Engine, Event, Options};
@@ -13,7 +13,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An engine on a store below `folder`.
-fn engine(folder: &Path) -> Engine {
+pub fn engine(folder: &Path) -> Engine {
     let place = Place { root: folder.join("root"), run_root: folder.join("run") };
     Engine::open(Options { place, storage_driver: Some("vfs".into()), insecure: Vec::new(), docker_config: folder.join("config") }).unwrap()
 }

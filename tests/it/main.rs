@@ -5,3 +5,4 @@ mod engine;
 mod registry;
 mod rust_text;
 mod tidy;
+mod tui;

@@ -360,7 +360,7 @@ impl Screen for Containers {
         if all == 0 {
             return welcome(area, frame_, world, self.all);
         }
-        let list = if self.zoomed && self.inside { 0 } else { list_height(area.height, shown as u16, self.inside) };
+        let list = if self.zoomed && self.inside { 0 } else { list_height(area.height, shown, self.inside) };
         let [list, rest] = Layout::vertical([Constraint::Length(list), Constraint::Min(0)]).areas(area);
         self.areas = [list, rest];
         if list.height > 0 {
@@ -376,12 +376,12 @@ impl Screen for Containers {
 }
 
 /// How many of `height` rows the table gets: what it needs, and not more than leaves room to read.
-fn list_height(height: u16, rows: u16, inside: bool) -> u16 {
+fn list_height(height: u16, rows: usize, inside: bool) -> u16 {
     if height < 12 {
         return if inside { 0 } else { height };
     }
     let most = if inside { height / 3 } else { height / 2 };
-    (rows + 3).clamp(5, most.max(5))
+    (rows + 3).clamp(5, usize::from(most.max(5))) as u16
 }
 
 /// What a first start shows: what to do next.

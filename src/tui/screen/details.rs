@@ -177,7 +177,11 @@ impl Details {
     /// Draws itself.
     pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, world: &World, name: &str, focused: bool) {
         let theme = &world.theme;
-        let inner = frame(area, buffer, theme, "", &self.pager.note(), focused);
+        let tabs: usize = Tab::ALL.iter().map(|tab| tab.name().len() + 2).sum();
+        // What the tabs leave: the two stand on one line.
+        let note = self.pager.note();
+        let note = text::truncate(&note, usize::from(area.width).saturating_sub(tabs + 6));
+        let inner = frame(area, buffer, theme, "", if note == "…" { "" } else { &note }, focused);
         self.places.clear();
         if inner == area {
             return self.pager.draw(inner, buffer, theme);

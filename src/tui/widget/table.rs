@@ -90,6 +90,8 @@ pub struct Row {
 pub struct Table {
     columns: Vec<Column>,
     rows: Vec<Row>,
+    /// The widest cell of each column, measured once for all drawings of the same rows.
+    contents: Vec<u16>,
     /// Those that the filter lets through, in their order.
     shown: Vec<usize>,
     selected: Option<String>,
@@ -117,8 +119,10 @@ pub enum Hit {
 impl Table {
     /// An empty table; `sort` is the column it is sorted by at first, and whether downwards.
     pub fn new(columns: impl Into<Vec<Column>>, sort: Option<(usize, bool)>) -> Self {
+        let columns = columns.into();
         Self {
-            columns: columns.into(),
+            contents: vec![0; columns.len()],
+            columns,
             rows: Vec::new(),
             shown: Vec::new(),
             selected: None,
@@ -137,6 +141,8 @@ impl Table {
     pub fn set(&mut self, rows: Vec<Row>) {
         self.rows = rows;
         let rows = &self.rows;
+        let widest = |column: usize| rows.iter().map(|row| text::width::of(&row.cells[column].text)).max().unwrap_or(0);
+        self.contents = (0..self.columns.len()).map(|column| widest(column).min(usize::from(u16::MAX)) as u16).collect();
         self.marks.retain(|mark| rows.iter().any(|row| row.key == *mark));
         self.arrange();
     }
@@ -330,9 +336,8 @@ impl Table {
             .iter()
             .enumerate()
             .map(|(index, column)| {
-                let content = self.rows.iter().map(|row| text::width::of(&row.cells[index].text)).max().unwrap_or(0);
                 // The arrow of the sorting stands behind the title.
-                (content.max(text::width::of(column.title) + 2) as u16).clamp(column.least, column.most)
+                self.contents[index].max(text::width::of(column.title) as u16 + 2).clamp(column.least, column.most)
             })
             .collect();
         let total = |widths: &[u16]| widths.iter().filter(|width| **width > 0).map(|width| width + GAP).sum::<u16>().saturating_sub(GAP);
@@ -361,7 +366,7 @@ impl Table {
         let inner = Rect { x: area.x + 1, width: area.width - 1, ..area };
         self.body = Rect { y: area.y + 1, height: area.height - 1, ..area };
         let height = usize::from(self.body.height);
-        self.top = self.top.clamp((self.at + 1).saturating_sub(height), self.at).min(self.shown.len().saturating_sub(height.min(self.shown.len())));
+        self.top = self.top.clamp((self.at + 1).saturating_sub(height.max(1)), self.at).min(self.shown.len().saturating_sub(height.min(self.shown.len())));
         let widths = self.widths(inner.width);
         let spans = self.spans(inner, &widths);
         for &(index, x, width) in &spans {

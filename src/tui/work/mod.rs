@@ -10,8 +10,10 @@ use crate::tui::console::session::{Session, SessionHandle};
 use crate::tui::effect::{ConsoleId, Effect, Ticket, WorkId};
 use crate::tui::line::{CommandLine, Opened, Said, voice};
 use crate::tui::msg::{Console, Msg, News};
+use futures_util::FutureExt;
 use std::collections::HashMap;
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -193,7 +195,8 @@ impl Works {
                 {
                     let _ = tell(News::Notice(Err(sentence))).await;
                 }
-                result = verb(words, &engine, &*line, &news, (id, console), &consoles).await;
+                let working = AssertUnwindSafe(verb(words, &engine, &*line, &news, (id, console), &consoles));
+                result = working.catch_unwind().await.unwrap_or_else(|_| Err("it broke off through a fault in kapal itself".to_owned()));
                 if result != Ok(0) {
                     break;
                 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// An image of `layers` layers, of which the lower half are those of every other image.
-fn image(engine: &Engine, number: usize, layers: usize) -> (ImageId, Vec<LayerId>) {
+pub fn image(engine: &Engine, number: usize, layers: usize) -> (ImageId, Vec<LayerId>) {
     let diffs: Vec<Digest> = (0..layers).map(|n| Digest::of(format!("{n} {}", if n < layers / 2 { 0 } else { number }).as_bytes())).collect();
     let history: Vec<_> = (0..layers * 2)
         .map(|n| serde_json::json!({"created": "2024-05-06T07:08:09Z", "created_by": format!("RUN step {n} of image {number}"), "empty_layer": n % 2 == 0}))
