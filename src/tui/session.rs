@@ -167,6 +167,14 @@ impl Parts {
         };
     }
 
+    /// All went well: what did not say so itself is there as well.
+    pub fn finish(&mut self) {
+        for part in self.list.iter_mut().filter(|part| !part.is_done()) {
+            part.done = part.total.unwrap_or(part.done);
+            "Already exists".clone_into(&mut part.status);
+        }
+    }
+
     /// Notes how far all are at this moment.
     pub fn sample(&mut self, now: Timestamp) {
         if self.list.is_empty() {

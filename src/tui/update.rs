@@ -238,6 +238,9 @@ fn hear(model: &mut Model, mut news: News) -> Vec<Effect> {
             let now = world.now;
             if let Some(work) = world.work(*id) {
                 work.ended = Some((now, result.clone()));
+                if *result == Ok(0) {
+                    work.parts.finish();
+                }
                 more.notice = ending(work, result);
             }
         }

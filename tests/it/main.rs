@@ -1,6 +1,7 @@
 //! The tests that need neither root nor a network and take seconds.
 #![allow(clippy::unwrap_used)]
 
+mod dialogs;
 mod engine;
 mod registry;
 mod rust_text;

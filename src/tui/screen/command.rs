@@ -65,6 +65,9 @@ impl CommandLine {
         self.wrong = None;
         let typed = &self.input.text()[..self.input.cursor()];
         let (from, mut offers) = world.line.complete(typed, &world.names());
+        if typed.trim_start().split_once(' ').is_some_and(|(word, _)| OWN.iter().any(|(own, _)| *own == word)) {
+            offers.clear();
+        }
         offers.extend(own(typed, world));
         self.from = from.min(typed.len());
         self.usage = if offers.is_empty() { world.line.usage(typed) } else { None };

@@ -2,7 +2,6 @@
 
 mod face;
 
-use crate::text;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::screen::{Reaction, Screen};
@@ -296,8 +295,8 @@ impl Screen for Form {
         }
     }
 
-    fn equal(&self, world: &World) -> Option<String> {
-        Some(format!("{} …", text::clean(&world.line.quote(&self.words))))
+    fn equal(&self, _world: &World) -> Option<String> {
+        Some(format!("{} …", self.verb))
     }
 
     fn draw(&mut self, area: Rect, frame: &mut Frame<'_>, world: &World) {

@@ -16,7 +16,7 @@ use crate::tui::widget::table::{Column, Hit, Table};
 use crate::tui::world::World;
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Margin, Rect};
 use row::Entry;
 
 const COLUMNS: &[Column] = &[
@@ -39,7 +39,18 @@ pub struct Jobs {
 impl Jobs {
     /// The pane before the first look.
     pub fn new() -> Self {
-        Self { table: Table::new(COLUMNS, None), printed: Pager::new(10_000, true), areas: [Rect::default(); 2] }
+        let mut printed = Pager::new(10_000, true);
+        // There is no walking sideways in it.
+        printed.act(Action::Wrap);
+        Self { table: Table::new(COLUMNS, None), printed, areas: [Rect::default(); 2] }
+    }
+
+    /// Goes to what was begun here just now.
+    fn begun(&mut self, world: &World) {
+        self.refresh(world);
+        if let Some(newest) = world.works.last() {
+            self.table.select(&Entry::Work(newest, Vec::new()).key());
+        }
     }
 
     fn refresh(&mut self, world: &World) {
@@ -93,7 +104,7 @@ impl Jobs {
     fn details(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
         let buffer = frame_.buffer_mut();
         let Some(entry) = self.selected(world) else { return };
-        let inner = frame(area, buffer, &world.theme, &text::clean(entry.title()), "", false);
+        let inner = frame(area, buffer, &world.theme, &text::clean(entry.title()), "", false).inner(Margin { horizontal: 1, vertical: 0 });
         let parts = match &entry {
             Entry::Work(work, _) => bars::height(&work.parts),
             Entry::Job(_) => 0,
@@ -102,13 +113,12 @@ impl Jobs {
         // What was printed last, a failure above all, is worth a few lines beside the bars.
         let rest = if self.printed.is_empty() { 0 } else { (inner.height / 3).clamp(1, 4) };
         let above = parts.min(inner.height.saturating_sub(rest));
-        let [above, gap, below] =
+        let [above, _, below] =
             Layout::vertical([Constraint::Length(above), Constraint::Length(u16::from(above > 0 && inner.height > above + 1)), Constraint::Min(0)])
                 .areas(inner);
         if let Entry::Work(work, _) = &entry {
             bars::draw(above, buffer, &world.theme, &work.parts, work.ended.is_some());
         }
-        debug_assert!(gap.height <= 1);
         if self.printed.is_empty() && parts == 0 {
             let words = if entry.is_running() { "Nothing yet." } else { "It said nothing." };
             buffer.set_stringn(below.x, below.y, words, usize::from(below.width), world.theme.muted());
@@ -174,7 +184,10 @@ impl Screen for Jobs {
     }
 
     fn hear(&mut self, news: &mut News, world: &World) -> Reaction {
-        if matches!(news, News::Snapshot(_) | News::Began(..) | News::Ended(..) | News::Said(_, crate::tui::line::Said::Job(_))) {
+        if matches!(news, News::Began(..)) {
+            self.begun(world);
+        }
+        if matches!(news, News::Snapshot(_) | News::Ended(..) | News::Said(_, crate::tui::line::Said::Job(_))) {
             self.refresh(world);
         }
         Reaction::none()

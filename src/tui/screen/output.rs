@@ -11,7 +11,7 @@ use crate::tui::widget::pager::{Kind, Line, Pager};
 use crate::tui::world::World;
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::widgets::{Clear, Widget};
 
 /// Most lines shown.
@@ -106,10 +106,6 @@ impl Screen for Output {
         }
         Some(match action {
             Action::Back | Action::Quit => self.leave(world),
-            Action::CancelJob => match self.known(world) {
-                Some(work) if work.ended.is_none() => Reaction::effect(Effect::Cancel(work.id)),
-                _ => Reaction::say("it has ended already"),
-            },
             Action::Copy => Reaction::effect(Effect::Copy(self.pager.text())).and(Reaction::say("copied what is shown")),
             Action::Save => Reaction::effect(Effect::Save(file_name(&self.title), self.pager.text())),
             _ => return None,
@@ -134,7 +130,7 @@ impl Screen for Output {
         buffer.set_style(area, world.theme.base());
         let works = self.known(world).is_some_and(|work| work.ended.is_none());
         let note = if works { format!("at work  {}", self.pager.note()) } else { self.pager.note() };
-        let inner = frame(area, buffer, &world.theme, &text::clean(&self.title), note.trim_end(), true);
+        let inner = frame(area, buffer, &world.theme, &text::clean(&self.title), note.trim_end(), true).inner(Margin { horizontal: 1, vertical: 0 });
         if self.pager.is_empty() {
             let words = if works { "Nothing yet: what it says will stand here." } else { "It said nothing." };
             buffer.set_stringn(inner.x, inner.y, words, usize::from(inner.width), world.theme.muted());

@@ -272,7 +272,7 @@ impl Field {
         if area.width == 0 || area.height == 0 {
             return None;
         }
-        let hint = self.is_empty() && !focused;
+        let hint = self.is_empty();
         match &mut self.value {
             Value::Switch(on) => {
                 let style = if focused {
@@ -287,17 +287,20 @@ impl Field {
             }
             Value::Line(input) => {
                 buffer.set_style(area, theme.input());
-                if hint {
+                if hint && input.text().is_empty() {
                     buffer.set_stringn(area.x, area.y, self.about, usize::from(area.width), theme.faint());
-                    return None;
+                    return focused.then_some(Position::new(area.x, area.y));
                 }
                 let cursor = input.draw(area, buffer, theme.text());
                 focused.then_some(cursor)
             }
             Value::Lines(lines) => {
                 buffer.set_style(area, theme.input());
-                if hint {
+                if hint && lines.lines().len() == 1 && lines.lines()[0].is_empty() {
                     buffer.set_stringn(area.x, area.y, self.about, usize::from(area.width), theme.faint());
+                    if focused {
+                        buffer.set_style(Rect { width: 1, height: 1, ..area }, theme.selection(true));
+                    }
                     return None;
                 }
                 lines.set_style(theme.text().patch(theme.input()));

@@ -118,6 +118,7 @@ impl Entry<'_> {
                     let done = work.parts.list().iter().filter(|part| part.is_done()).count();
                     format!("{percent}%, {done} of {} layers", work.parts.list().len())
                 }
+                Some(_) if work.is_question() && work.lines.len() > 1 => format!("{} lines", work.lines.len()),
                 _ => work.lines.back().cloned().unwrap_or_default(),
             },
             Self::Job(job) if job.error.is_empty() => {
