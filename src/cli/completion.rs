@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_verb_says_how_it_is_used() {
         let said = usage("rename web ").unwrap();
-        assert!(said.starts_with("rename ") && said.contains("<"), "{said}");
+        assert!(said.starts_with("rename ") && said.contains('<'), "{said}");
         assert!(usage("volume create").unwrap().starts_with("volume create "));
         assert_eq!(usage("nosuch"), None);
     }
