@@ -140,16 +140,12 @@ impl Form {
     fn accept(&mut self, world: &World) -> Reaction {
         self.tried = true;
         self.edited(world);
-        match &self.wrong {
-            Some((at, _)) => {
-                self.at = at.unwrap_or(self.at);
-                Reaction::none()
-            }
-            None => {
-                let effects = vec![Effect::Remember(world.line.quote(&self.words)), Effect::Perform(self.words.clone())];
-                Reaction::close().and(Reaction { effects, ..Reaction::default() })
-            }
+        if let Some((at, _)) = &self.wrong {
+            self.at = at.unwrap_or(self.at);
+            return Reaction::none();
         }
+        let effects = vec![Effect::Remember(world.line.quote(&self.words)), Effect::Perform(self.words.clone())];
+        Reaction::close().and(Reaction { effects, ..Reaction::default() })
     }
 
     /// Shows an earlier one, or a later one again.
@@ -205,7 +201,7 @@ impl Form {
         }
         for (at, field) in self.fields.iter().enumerate() {
             match field.place {
-                Place::Word => texts[at] = words.next()?.clone(),
+                Place::Word => texts[at].clone_from(words.next()?),
                 Place::Words => texts[at] = world.line.quote(&words.by_ref().cloned().collect::<Vec<_>>()),
                 _ => {}
             }

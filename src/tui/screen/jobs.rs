@@ -36,6 +36,12 @@ pub struct Jobs {
     areas: [Rect; 2],
 }
 
+impl Default for Jobs {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Jobs {
     /// The pane before the first look.
     pub fn new() -> Self {

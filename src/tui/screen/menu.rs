@@ -129,14 +129,14 @@ impl Screen for Menu {
         Some(Reaction::none())
     }
 
-    fn mouse(&mut self, event: MouseEvent, _world: &World) -> Option<Reaction> {
+    fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) if self.list.contains(Position::new(event.column, event.row)) => {
                 Some(self.choose(self.top + usize::from(event.row - self.list.y)))
             }
             MouseEventKind::Down(MouseButton::Left) => Some(Reaction::close()),
-            MouseEventKind::ScrollDown => self.act(Action::Down, _world),
-            MouseEventKind::ScrollUp => self.act(Action::Up, _world),
+            MouseEventKind::ScrollDown => self.act(Action::Down, world),
+            MouseEventKind::ScrollUp => self.act(Action::Up, world),
             _ => None,
         }
     }
@@ -166,7 +166,7 @@ impl Screen for Menu {
                     buffer.set_stringn(x, line.y, text::truncate(&text::clean(words), room), room, style);
                 }
             };
-            put(line.x, &item.chord.map(|chord| chord.short()).unwrap_or_default(), if chosen { bare } else { theme.key() });
+            put(line.x, &item.chord.map(Chord::short).unwrap_or_default(), if chosen { bare } else { theme.key() });
             put(line.x + keys + 2, &item.label, bare);
             put(line.x + keys + labels + 4, &item.equal, if chosen { bare } else { theme.muted() });
         }

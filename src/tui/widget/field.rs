@@ -211,9 +211,8 @@ impl Field {
                     KeyCode::Enter if control => return false,
                     KeyCode::Up if control || row == 0 => return false,
                     KeyCode::Down if control || row + 1 == area.lines().len() => return false,
-                    KeyCode::Char('a' | 'e' | 'u' | 'k' | 'w' | 'b' | 'f') if control => {}
-                    KeyCode::Char(_) if control => return false,
-                    KeyCode::Char(_) | KeyCode::Enter if area.lines().iter().map(String::len).sum::<usize>() > LONGEST => return true,
+                    KeyCode::Char(c) if control && !"aeukwbf".contains(c) => return false,
+                    KeyCode::Char(_) | KeyCode::Enter if !control && area.lines().iter().map(String::len).sum::<usize>() > LONGEST => return true,
                     KeyCode::Char(_)
                     | KeyCode::Enter
                     | KeyCode::Backspace

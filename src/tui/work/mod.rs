@@ -126,22 +126,24 @@ impl Works {
                     let _ = news.send(Msg::News(News::Notice(saved))).await;
                 });
             }
-            Effect::Remember(line) => {
-                let Some(path) = self.history.clone() else { return };
-                let news = self.news.clone();
-                tokio::spawn(async move {
-                    let kept = tokio::task::spawn_blocking(move || {
-                        history::remember(&path, &line).map_err(|error| format!("cannot write {}: {error}", path.display()))
-                    });
-                    if let Ok(Err(sentence)) = kept.await {
-                        let _ = news.send(Msg::News(News::Notice(Err(sentence)))).await;
-                    }
-                });
-            }
+            Effect::Remember(line) => self.remember(line),
             Effect::Copy(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
         self.works.retain(|_, task| !task.is_finished());
         self.asked.retain(|_, task| !task.is_finished());
+    }
+
+    /// Keeps a typed line for the next session.
+    fn remember(&self, line: String) {
+        let Some(path) = self.history.clone() else { return };
+        let news = self.news.clone();
+        tokio::spawn(async move {
+            let kept =
+                tokio::task::spawn_blocking(move || history::remember(&path, &line).map_err(|error| format!("cannot write {}: {error}", path.display())));
+            if let Ok(Err(sentence)) = kept.await {
+                let _ = news.send(Msg::News(News::Notice(Err(sentence)))).await;
+            }
+        });
     }
 
     fn tell(&self, news: News) {

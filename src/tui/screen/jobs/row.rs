@@ -87,9 +87,8 @@ impl Entry<'_> {
             Self::Work(work, _) => match &work.ended {
                 None => State::Running,
                 Some((_, Ok(0))) => State::Done,
-                Some((_, Ok(_))) => State::Failed("failed"),
                 Some((_, Err(sentence))) if sentence == CANCELLED => State::Cancelled,
-                Some((_, Err(_))) => State::Failed("failed"),
+                Some(_) => State::Failed("failed"),
             },
             Self::Job(job) => match job.state.as_str() {
                 "running" => State::Running,
@@ -111,6 +110,7 @@ impl Entry<'_> {
         match self {
             Self::Work(work, _) => match &work.ended {
                 Some((_, Err(sentence))) if sentence != CANCELLED => sentence.clone(),
+                Some((_, Err(_))) => String::new(),
                 Some((_, Ok(status))) if *status != 0 => format!("status {status}"),
                 None if !work.parts.list().is_empty() => {
                     let (done, total) = work.parts.sum();
