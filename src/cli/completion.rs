@@ -76,9 +76,12 @@ pub fn complete(line: &str, names: &Names) -> (usize, Vec<Completion>) {
 /// How a verb is used, in a line, once the verb is known.
 pub fn usage(line: &str) -> Option<String> {
     let mut typed = typed(line);
+    if let Some(found) = typed.command.find_subcommand(typed.last).cloned() {
+        typed.path.push(typed.last);
+        typed.command = found;
+    }
     if typed.path.is_empty() {
-        let found = typed.command.find_subcommand(typed.last)?.clone();
-        typed = Typed { path: vec![typed.last], command: found, ..typed };
+        return None;
     }
     let about = typed.command.get_about().map(ToString::to_string).unwrap_or_default();
     let usage = typed.command.render_usage().to_string();

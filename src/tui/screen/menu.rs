@@ -171,7 +171,7 @@ impl Screen for Menu {
             put(line.x + keys + labels + 4, &item.equal, if chosen { bare } else { theme.muted() });
         }
         scrollbar(
-            Rect { y: inner.y.saturating_sub(1), height: inner.height + 1, width: inner.width + 1, ..inner },
+            Rect { width: inner.width + 1, ..inner },
             buffer,
             theme,
             self.items.len(),

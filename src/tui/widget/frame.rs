@@ -42,15 +42,15 @@ pub fn middle(screen: Rect, width: u16, height: u16) -> Rect {
     Rect { x: screen.x + (screen.width - width) / 2, y: screen.y + (screen.height - height) / 2, width, height }
 }
 
-/// A thumb at the right edge, only where there is more than fits.
+/// A thumb at the right edge of the rows that scroll, only where there is more than fits.
 pub fn scrollbar(area: Rect, buffer: &mut Buffer, theme: &Theme, all: usize, top: usize, fits: usize) {
-    let track = usize::from(area.height.saturating_sub(1));
+    let track = usize::from(area.height);
     if all <= fits || track < 2 || area.width < 2 {
         return;
     }
     let thumb = (track * fits / all).clamp(1, track);
     let from = (track - thumb) * top / (all - fits).max(1);
     for line in from.min(track - thumb)..(from + thumb).min(track) {
-        buffer.set_string(area.right() - 1, area.y + 1 + line as u16, "▐", theme.border(false));
+        buffer.set_string(area.right() - 1, area.y + line as u16, "▐", theme.border(false));
     }
 }

@@ -303,7 +303,7 @@ impl Pager {
             }
         }
         self.top = top;
-        super::frame::scrollbar(Rect { y: area.y.saturating_sub(1), height: area.height + 1, ..area }, buffer, theme, count, top, count - last);
+        super::frame::scrollbar(area, buffer, theme, count, top, count - last);
     }
 }
 

@@ -404,7 +404,7 @@ impl Table {
                 put(buffer, x, y, width, self.columns[column].right, &cell.text, style);
             }
         }
-        super::frame::scrollbar(area, buffer, theme, self.shown.len(), self.top, height);
+        super::frame::scrollbar(self.body, buffer, theme, self.shown.len(), self.top, height);
     }
 
     fn spans(&self, inner: Rect, widths: &[u16]) -> Vec<(usize, u16, u16)> {

@@ -79,7 +79,7 @@ pub fn draw(form: &mut Form, area: Rect, frame: &mut Frame<'_>, world: &World) {
         }
     }
     scrollbar(
-        Rect { x: inner.x, y: inner.y.saturating_sub(1), width: inner.width + 1, height: body.height + 1 },
+        Rect { width: inner.width + 1, height: body.height, ..inner },
         frame.buffer_mut(),
         theme,
         usize::from(lines),
