@@ -17,7 +17,6 @@ use crate::execdriver::ExecDriver;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -54,7 +53,7 @@ pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option
     mask.thread_block()?;
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     let driver = start::driver(task)?;
-    let listener = listen(task)?;
+    let listener = start::listen(task)?;
     let tty = task.exec.as_ref().map_or(task.container.config.tty, |(_, options)| options.tty);
     let mut session = Session {
         task,
@@ -74,28 +73,6 @@ pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option
     let result = session.life(&mut ready);
     session.teardown();
     result
-}
-
-/// The console socket, bound through its folder's descriptor: a store's path may be longer than a socket's may.
-fn listen(task: &Task) -> io::Result<OwnedFd> {
-    use std::os::fd::AsRawFd;
-    let path = match &task.exec {
-        Some((name, _)) => task.place.exec_console(&task.container.id, name),
-        None => task.place.console(&task.container.id),
-    };
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return Err(io::Error::other("no place for a socket"));
-    };
-    std::fs::create_dir_all(folder)?;
-    let _ = std::fs::remove_file(&path);
-    let folder = rustix::fs::open(folder, rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())?;
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
-    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
-    let bound = rustix::net::bind(&socket, &SocketAddrUnix::new(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))?);
-    rustix::process::umask(before);
-    bound?;
-    rustix::net::listen(&socket, 64)?;
-    Ok(socket)
 }
 
 impl Session<'_> {
@@ -289,7 +266,7 @@ impl Session<'_> {
     }
 
     fn accept(&mut self) {
-        while let Ok(fd) = rustix::net::accept_with(&self.listener, SocketFlags::CLOEXEC) {
+        while let Ok(fd) = rustix::net::accept_with(&self.listener, rustix::net::SocketFlags::CLOEXEC) {
             let own = rustix::process::geteuid();
             let allowed = rustix::net::sockopt::socket_peercred(&fd).is_ok_and(|peer| peer.uid.is_root() || peer.uid == own);
             if allowed && self.clients.len() < CLIENTS {

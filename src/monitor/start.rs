@@ -5,7 +5,8 @@ use crate::execdriver::{self, Beside, Bundle, ExecDriver, StartError, Started, S
 use crate::graphdriver::{self, Base};
 use oci_spec::runtime::{BoxBuilder, Process};
 use rustix::fs::{Mode, OFlags};
-use std::io::Write;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
 /// The pipe on which the engine waits for one word.
@@ -25,6 +26,28 @@ impl Ready {
             let _ = std::fs::File::from(fd).write_all(&serde_json::to_vec(outcome).unwrap_or_default());
         }
     }
+}
+
+/// The console socket, bound through its folder's descriptor: a store's path may be longer than a socket's may.
+pub fn listen(task: &Task) -> io::Result<OwnedFd> {
+    use std::os::fd::AsRawFd;
+    let path = match &task.exec {
+        Some((name, _)) => task.place.exec_console(&task.container.id, name),
+        None => task.place.console(&task.container.id),
+    };
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Err(io::Error::other("no place for a socket"));
+    };
+    std::fs::create_dir_all(folder)?;
+    let _ = std::fs::remove_file(&path);
+    let folder = rustix::fs::open(folder, rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())?;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
+    let bound = rustix::net::bind(&socket, &SocketAddrUnix::new(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))?);
+    rustix::process::umask(before);
+    bound?;
+    rustix::net::listen(&socket, 64)?;
+    Ok(socket)
 }
 
 /// The process with the other ends of its streams.

@@ -45,8 +45,8 @@ impl Model {
         let panes: [Box<dyn Screen>; Pane::ALL.len()] = [
             Box::new(containers::Containers::new(&world)),
             Box::new(images::Images::new()),
-            Box::new(networks::Networks::new()),
-            Box::new(volumes::Volumes::new()),
+            Box::new(networks::Networks::default()),
+            Box::new(volumes::Volumes::default()),
             Box::new(jobs::Jobs::new()),
             Box::new(console::Consoles::new(&world)),
         ];

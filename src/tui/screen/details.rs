@@ -48,6 +48,7 @@ impl Tab {
     }
 
     /// The tab `by` places on, round in a circle.
+    #[must_use]
     pub fn step(self, by: usize) -> Self {
         Self::ALL[(self as usize + by) % Self::ALL.len()]
     }

@@ -130,6 +130,7 @@ impl Reaction {
     }
 
     /// This and, after it, what `other` wants.
+    #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.effects.extend(other.effects);
         self.open = other.open.or(self.open);

@@ -24,12 +24,14 @@ pub struct Networks {
     table: Table,
 }
 
-impl Networks {
+impl Default for Networks {
     /// The pane before the first look.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self { table: Table::new(COLUMNS, None) }
     }
+}
 
+impl Networks {
     fn refresh(&mut self, world: &World) {
         let theme = &world.theme;
         let known = [(NetworkMode::None, "null", "loopback alone"), (NetworkMode::Host, "host", "this machine's own network")];

@@ -26,12 +26,14 @@ pub struct Volumes {
     table: Table,
 }
 
-impl Volumes {
+impl Default for Volumes {
     /// The pane before the first look.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self { table: Table::new(COLUMNS, Some((0, false))) }
     }
+}
 
+impl Volumes {
     fn refresh(&mut self, world: &World) {
         let theme = &world.theme;
         let rows = world.snapshot.volumes.iter().map(|volume| {
@@ -44,7 +46,7 @@ impl Volumes {
                 cells: vec![
                     Cell::text(&volume.name, style),
                     Cell::text(&if users.is_empty() { "–".to_owned() } else { users.join(", ") }, style),
-                    Cell::text(&volume.driver, theme.muted()),
+                    Cell::text(volume.driver, theme.muted()),
                     Cell::text(&volume.mountpoint, theme.muted()),
                 ],
             }

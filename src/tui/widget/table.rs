@@ -368,7 +368,7 @@ impl Table {
         let height = usize::from(self.body.height);
         self.top = self.top.clamp((self.at + 1).saturating_sub(height.max(1)), self.at).min(self.shown.len().saturating_sub(height.min(self.shown.len())));
         let widths = self.widths(inner.width);
-        let spans = self.spans(inner, &widths);
+        let spans = spans(inner, &widths);
         for &(index, x, width) in &spans {
             let column = &self.columns[index];
             let arrow = match self.sort {
@@ -406,20 +406,21 @@ impl Table {
         }
         super::frame::scrollbar(self.body, buffer, theme, self.shown.len(), self.top, height);
     }
+}
 
-    fn spans(&self, inner: Rect, widths: &[u16]) -> Vec<(usize, u16, u16)> {
-        let mut x = inner.x;
-        let mut spans = Vec::new();
-        for (index, &width) in widths.iter().enumerate().filter(|(_, width)| **width > 0) {
-            let width = width.min((inner.x + inner.width).saturating_sub(x));
-            if width == 0 {
-                break;
-            }
-            spans.push((index, x, width));
-            x += width + GAP;
+/// Where the columns that fit stand: each one's number, place and width.
+fn spans(inner: Rect, widths: &[u16]) -> Vec<(usize, u16, u16)> {
+    let mut x = inner.x;
+    let mut spans = Vec::new();
+    for (index, &width) in widths.iter().enumerate().filter(|(_, width)| **width > 0) {
+        let width = width.min((inner.x + inner.width).saturating_sub(x));
+        if width == 0 {
+            break;
         }
-        spans
+        spans.push((index, x, width));
+        x += width + GAP;
     }
+    spans
 }
 
 /// Text in a field of `width` columns, cut with an ellipsis, at its right edge if so wanted.

@@ -34,7 +34,7 @@ pub struct Works {
     line: Arc<dyn CommandLine>,
     news: mpsc::Sender<Msg>,
     next: u64,
-    works: HashMap<WorkId, JoinHandle<()>>,
+    verbs: HashMap<WorkId, JoinHandle<()>>,
     asked: HashMap<Ticket, JoinHandle<()>>,
     consoles: Consoles,
     record: Option<PathBuf>,
@@ -48,7 +48,7 @@ type Consoles = Arc<Mutex<HashMap<ConsoleId, SessionHandle>>>;
 impl Drop for Works {
     fn drop(&mut self) {
         // A verb whose task is dropped calls its job off.
-        self.works.values().chain(self.asked.values()).chain(&self.background).for_each(JoinHandle::abort);
+        self.verbs.values().chain(self.asked.values()).chain(&self.background).for_each(JoinHandle::abort);
     }
 }
 
@@ -63,7 +63,7 @@ impl Works {
             line,
             news,
             next: 1,
-            works: HashMap::new(),
+            verbs: HashMap::new(),
             asked: HashMap::new(),
             consoles: Consoles::default(),
             record,
@@ -84,7 +84,7 @@ impl Works {
             Effect::Script(statements) => self.verbs(statements),
             Effect::Shell(id) => self.shell(id),
             Effect::Cancel(id) => {
-                if let Some(task) = self.works.remove(&id) {
+                if let Some(task) = self.verbs.remove(&id) {
                     task.abort();
                     self.tell(News::Ended(id, Err(crate::tui::session::CANCELLED.to_owned())));
                 }
@@ -129,7 +129,7 @@ impl Works {
             Effect::Remember(line) => self.remember(line),
             Effect::Copy(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
-        self.works.retain(|_, task| !task.is_finished());
+        self.verbs.retain(|_, task| !task.is_finished());
         self.asked.retain(|_, task| !task.is_finished());
     }
 
@@ -205,7 +205,7 @@ impl Works {
             }
             let _ = tell(News::Ended(id, result)).await;
         });
-        self.works.insert(id, task);
+        self.verbs.insert(id, task);
     }
 }
 

@@ -45,7 +45,7 @@ fn fifty_containers_are_sampled_at_once() {
     let Some(store) = Store::new() else { return };
     let image = store.image("box:1");
     let many = if in_guest() { 5 } else { 50 };
-    let script: String = (0..many).map(|n| format!("run -d --name c{n} {image} sleep 1000\n")).collect();
+    let script = (0..many).map(|n| format!("run -d --name c{n} {image} sleep 1000")).collect::<Vec<_>>().join("\n");
     assert_eq!(store.fed(script.as_bytes(), &["--batch", "-"]).status, 0);
     let engine = store.engine();
     let mut sampler = engine.sampler();
@@ -62,7 +62,7 @@ fn fifty_containers_are_sampled_at_once() {
     }
     println!("{many} running containers: a sample in {best:?}, a snapshot in {seen:?}");
     assert!(best < Duration::from_millis(100), "{best:?}");
-    let script: String = (0..many).map(|n| format!("rm -f c{n}\n")).collect();
+    let script = (0..many).map(|n| format!("rm -f c{n}")).collect::<Vec<_>>().join("\n");
     assert_eq!(store.fed(script.as_bytes(), &["--batch", "-"]).status, 0);
     assert_eq!(sampler.sample(&engine.containers().unwrap()).unwrap(), []);
 }
