@@ -58,5 +58,5 @@ fn nothing_that_a_container_writes_is_obeyed() {
     assert!(window.text().contains("Containers 1"), "{}", window.text());
     // An error quotes what was typed.
     window.keys(&[":"]).line("rm 'no\u{202e}such'").sees("✗").sees("\\u{202e}");
-    window.keys(&["Escape", "q"]).is_as_it_was(0);
+    window.keys(&["Escape"]).lacks("no such container").keys(&["q"]).is_as_it_was(0);
 }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on an emulated machine.
-const PATIENCE: Duration = Duration::from_secs(25);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the shell says when it waits for a command.
 const PROMPT: &str = "ready> ";

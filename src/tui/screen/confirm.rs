@@ -27,7 +27,7 @@ pub struct Confirm {
 impl Confirm {
     /// Asks `question`; `then` is what a yes means.
     pub fn new(title: impl Into<String>, question: impl Into<String>, then: Reaction) -> Self {
-        Self { title: title.into(), question: question.into(), yes: false, then: Some(then) }
+        Self { title: title.into(), question: crate::text::clean(&question.into()).into_owned(), yes: false, then: Some(then) }
     }
 
     fn answer(&mut self, yes: bool) -> Reaction {
@@ -67,7 +67,7 @@ impl Screen for Confirm {
     fn draw(&mut self, area: Rect, frame: &mut Frame<'_>, world: &World) {
         let theme = &world.theme;
         let width = area.width.saturating_sub(4).clamp(20, 60);
-        let lines = (crate::text::width::of(&self.question) as u16).div_ceil(width.saturating_sub(6).max(1)) + 1;
+        let lines = (crate::text::width::of(&self.question).min(10_000) as u16).div_ceil(width.saturating_sub(6).max(1)) + 1;
         let inner = popup(area, width, lines + 4, frame.buffer_mut(), theme, &self.title);
         let [question, answers] = ratatui::layout::Layout::vertical([ratatui::layout::Constraint::Min(1), ratatui::layout::Constraint::Length(1)]).areas(inner);
         Paragraph::new(self.question.as_str()).style(theme.text()).wrap(Wrap { trim: true }).render(question, frame.buffer_mut());

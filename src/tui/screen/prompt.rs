@@ -1,5 +1,6 @@
 //! A question answered with one line, which becomes the last word of a verb.
 
+use crate::text;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::screen::{Reaction, Screen};
 use crate::tui::widget::frame::popup;
@@ -66,14 +67,14 @@ impl Screen for Prompt {
         let theme = &world.theme;
         let inner = popup(area, area.width.saturating_sub(4).min(70), 6, frame.buffer_mut(), theme, &self.title);
         let buffer = frame.buffer_mut();
-        buffer.set_stringn(inner.x, inner.y, &self.label, usize::from(inner.width), theme.muted());
+        buffer.set_stringn(inner.x, inner.y, &*text::clean(&self.label), usize::from(inner.width), theme.muted());
         if inner.height < 2 {
             return;
         }
         let cursor = self.input.draw(Rect { y: inner.y + 1, height: 1, ..inner }, buffer, theme.text());
         if inner.height >= 4 {
-            let equal = format!("kapal {}", world.line.quote(&self.line()));
-            buffer.set_stringn(inner.x, inner.y + 3, crate::text::truncate(&equal, usize::from(inner.width)), usize::from(inner.width), theme.muted());
+            let equal = format!("kapal {}", text::clean(&world.line.quote(&self.line())));
+            buffer.set_stringn(inner.x, inner.y + 3, text::truncate(&equal, usize::from(inner.width)), usize::from(inner.width), theme.muted());
         }
         frame.set_cursor_position(cursor);
     }

@@ -109,12 +109,18 @@ impl Input {
     /// Draws what fits around the cursor, and tells where the cursor stands.
     pub fn draw(&self, area: Rect, buffer: &mut Buffer, style: Style) -> Position {
         let room = usize::from(area.width.saturating_sub(1));
-        let mut from = 0;
-        while text::width::of(&self.text[from..self.cursor]) > room {
-            from += self.text[from..].chars().next().map_or(1, char::len_utf8);
+        // Backwards from the cursor: what was pasted may be long, what fits is short.
+        let (mut from, mut used) = (self.cursor, 0);
+        for (at, c) in self.text[..self.cursor].char_indices().rev() {
+            used += text::width::of(&text::clean(c.encode_utf8(&mut [0; 4])));
+            if used > room {
+                break;
+            }
+            from = at;
         }
         buffer.set_stringn(area.x, area.y, &*text::clean(&self.text[from..]), usize::from(area.width), style);
-        Position::new(area.x + text::width::of(&self.text[from..self.cursor]) as u16, area.y)
+        let before = text::width::of(&text::clean(&self.text[from..self.cursor])).min(room);
+        Position::new(area.x + before as u16, area.y)
     }
 }
 
