@@ -137,6 +137,7 @@ impl Details {
             Answer::Whole(lines) => self.pager.set(std::mem::take(lines)),
             Answer::Table(titles, rows) => self.pager.set(aligned(titles, rows)),
             Answer::Changes(changes) => self.pager.set(changes.iter().map(changed)),
+            Answer::History(_) | Answer::Graph(_) | Answer::Wasted(_) | Answer::Files(_) | Answer::Content(_) | Answer::Difference(_) => {}
             Answer::Failed(sentence) => self.pager.set([Line::new(sentence, Kind::Error)]),
         }
     }

@@ -170,13 +170,6 @@ impl Screen for Menu {
             put(line.x + keys + 2, &item.label, bare);
             put(line.x + keys + labels + 4, &item.equal, if chosen { bare } else { theme.muted() });
         }
-        scrollbar(
-            Rect { width: inner.width + 1, ..inner },
-            buffer,
-            theme,
-            self.items.len(),
-            self.top,
-            rows,
-        );
+        scrollbar(Rect { width: inner.width + 1, ..inner }, buffer, theme, self.items.len(), self.top, rows);
     }
 }

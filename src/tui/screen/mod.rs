@@ -5,7 +5,9 @@ pub mod confirm;
 
 pub mod console;
 pub mod containers;
+pub mod content;
 pub mod details;
+pub mod files;
 pub mod form;
 pub mod forms;
 pub mod help;
