@@ -171,7 +171,7 @@ impl Browser {
                 buffer.set_style(place, theme.selection(focused));
             }
         }
-        super::frame::scrollbar(Rect { y: area.y.saturating_sub(1), height: area.height + 1, ..area }, buffer, theme, count, self.top, height);
+        super::frame::scrollbar(area, buffer, theme, count, self.top, height);
     }
 
     fn line(&self, line: Line, area: Rect, buffer: &mut Buffer, theme: &Theme) {
@@ -253,9 +253,12 @@ mod tests {
         let mut browser = Browser::new(true);
         let link = Leaf { after: "-> etc/x".into(), ..leaf("b", Mark::Changed, 0) };
         browser.set(Tree::new(vec![leaf("etc/old", Mark::Removed, 0), leaf("etc/x", Mark::Added, 1200), link]));
-        assert_eq!(drawn(&mut browser, 40, 4), ["  1.2kB    ▾ etc/", "          -     old", "  1.2kB  +     x", "     0B  ~   b  -> etc/x"].map(str::to_owned));
+        assert_eq!(
+            drawn(&mut browser, 40, 4),
+            ["   1.2kB    ▾ etc/", "          -     old", "   1.2kB  +     x", "      0B  ~   b  -> etc/x"].map(str::to_owned)
+        );
         browser.act(Action::Left);
-        assert_eq!(drawn(&mut browser, 40, 4)[0], "  1.2kB    ▸ etc/");
+        assert_eq!(drawn(&mut browser, 40, 4)[0], "   1.2kB    ▸ etc/");
     }
 
     proptest! {

@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(lines[0].text, "00000000  7f 45 4c 46 02 01 20 6b  61 70 61 6c 7e 80 ff 67 │·ELF·· kapal~··g│");
         assert_eq!(lines.len(), 2, "it says that there is more");
         assert!(lines[1].text.contains("first 16B of 17B"), "{}", lines[1].text);
-        assert_eq!(hex(&head(b"a", 1))[0].text, "00000000  61                                                │a│");
+        assert_eq!(hex(&head(b"a", 1))[0].text, "00000000  61                                               │a│");
     }
 
     #[test]

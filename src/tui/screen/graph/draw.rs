@@ -79,7 +79,7 @@ impl Graph {
                 buffer.set_style(place, theme.selection(true));
             }
         }
-        scrollbar(inside, buffer, theme, self.lines.len(), self.top, height);
+        scrollbar(self.body, buffer, theme, self.lines.len(), self.top, height);
     }
 }
 
