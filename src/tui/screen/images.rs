@@ -19,7 +19,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 
 const COLUMNS: &[Column] = &[
-    Column { title: "NAME", least: 12, most: 60, right: false, sheds: 0 },
+    Column { title: "NAME", least: 26, most: 60, right: false, sheds: 0 },
     Column { title: "SIZE", least: 7, most: 8, right: true, sheds: 0 },
     Column { title: "SHARED", least: 7, most: 8, right: true, sheds: 3 },
     Column { title: "UNIQUE", least: 7, most: 8, right: true, sheds: 2 },

@@ -192,13 +192,15 @@ impl Browser {
             pen.x += 22;
         }
         if self.sizes {
-            let words = if node.mark == Mark::Removed || (node.size == 0 && node.folder) { String::new() } else { size::decimal(node.size) };
+            // Links and the like have no size of their own.
+            let is_no_file = node.folder || leaf.is_some_and(|leaf| !leaf.after.is_empty());
+            let words = if node.mark == Mark::Removed || (node.size == 0 && is_no_file) { String::new() } else { size::decimal(node.size) };
             let room = usize::from(SIZE);
             pen.write(&format!("{words:>room$}  "), theme.muted());
         }
         pen.write(sign, style);
         pen.write(&" ".repeat((1 + 2 * line.depth).min(DEEP)), style);
-        let fold = match (node.folder, node.open || !self.input.text().is_empty()) {
+        let fold = match (node.folder && !node.is_empty(), node.open || !self.input.text().is_empty()) {
             (true, true) => "▾ ",
             (true, false) => "▸ ",
             (false, _) => "  ",
@@ -255,7 +257,7 @@ mod tests {
         browser.set(Tree::new(vec![leaf("etc/old", Mark::Removed, 0), leaf("etc/x", Mark::Added, 1200), link]));
         assert_eq!(
             drawn(&mut browser, 40, 4),
-            ["   1.2kB    ▾ etc/", "          -     old", "   1.2kB  +     x", "      0B  ~   b  -> etc/x"].map(str::to_owned)
+            ["   1.2kB    ▾ etc/", "          -     old", "   1.2kB  +     x", "          ~   b  -> etc/x"].map(str::to_owned)
         );
         browser.act(Action::Left);
         assert_eq!(drawn(&mut browser, 40, 4)[0], "   1.2kB    ▸ etc/");

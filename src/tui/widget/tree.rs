@@ -95,6 +95,13 @@ pub struct Tree {
     pub at: usize,
 }
 
+impl Node {
+    /// Whether it holds nothing that is listed.
+    pub fn is_empty(&self) -> bool {
+        self.children.is_empty()
+    }
+}
+
 impl Default for Tree {
     fn default() -> Self {
         Self::new(Vec::new())

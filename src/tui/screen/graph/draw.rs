@@ -175,6 +175,12 @@ fn told(graph: &ImageGraph, row: &Row, world: &World) -> Vec<(String, Style)> {
             let image = &graph.images[*image];
             let users: Vec<String> = image.containers.iter().map(|&at| graph.containers[at].name.clone()).collect();
             let used = if users.is_empty() { "No container uses it.".to_owned() } else { text::clean(&format!("Used by {}.", listed(&users))).into_owned() };
+            let (freed, blobs) = (size::decimal(image.freed), size::decimal(image.blobs));
+            let given = if users.is_empty() {
+                format!("Removing it gives back {freed}, and {blobs} of what was downloaded for it.")
+            } else {
+                format!("Removing it gives back {freed} as long as containers stand on its layers, and {blobs} of what was downloaded for it.")
+            };
             vec![
                 (text::clean(&names(image)).into_owned(), theme.title()),
                 (format!("{}  {} layers", image.id, image.layers.len()), theme.muted()),
@@ -187,10 +193,7 @@ fn told(graph: &ImageGraph, row: &Row, world: &World) -> Vec<(String, Style)> {
                     ),
                     theme.text(),
                 ),
-                (
-                    format!("Removing it gives back {}, and {} of what was downloaded for it.", size::decimal(image.freed), size::decimal(image.blobs)),
-                    theme.text(),
-                ),
+                (given, theme.text()),
                 (used, theme.muted()),
             ]
         }
