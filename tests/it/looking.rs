@@ -142,7 +142,7 @@ fn a_layers_file_is_reached_by_keys() {
     let shown = session.drawn(80, 24);
     assert!(shown.contains("◆ deep:1") && shown.contains("more") && shown.contains("├─") && !shown.contains('\x1b'), "{shown}");
     session.press(KeyCode::Enter);
-    let shown = session.drawn(80, 24);
+    let shown = session.drawn(100, 24);
     assert!(shown.contains("Changed files") && shown.contains("▾ bin/") && shown.contains("only the first are listed"), "{shown}");
     session.press(KeyCode::Down);
     session.press(KeyCode::Enter);

@@ -48,6 +48,7 @@ impl Tab {
     }
 
     /// The tab `by` places on, round in a circle.
+    #[must_use]
     pub fn step(self, by: usize) -> Self {
         Self::ALL[(self as usize + by) % Self::ALL.len()]
     }
@@ -64,12 +65,14 @@ pub struct Details {
     places: Vec<(Tab, Rect)>,
 }
 
-impl Details {
+impl Default for Details {
     /// Of none.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self { of: None, tab: Tab::Layers, ticket: None, pager: Pager::new(MOST, false), places: Vec::new() }
     }
+}
 
+impl Details {
     /// The tab in front.
     pub fn tab(&self) -> Tab {
         self.tab

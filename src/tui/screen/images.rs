@@ -75,7 +75,7 @@ impl Images {
         Self {
             table: Table::new(COLUMNS, None),
             lineage: Lineage::default(),
-            details: Details::new(),
+            details: Details::default(),
             inside: false,
             zoomed: false,
             front: false,

@@ -88,7 +88,9 @@ pub fn difference(difference: &Difference) -> Vec<Line> {
             "the content is the same".to_owned()
         })),
         Some(hunks) => {
-            hunks.iter().for_each(|hunk| told(hunk, &mut lines));
+            for hunk in hunks {
+                told(hunk, &mut lines);
+            }
             if difference.is_cut() {
                 lines.push(note("… only the beginning of the file was compared".to_owned()));
             }
