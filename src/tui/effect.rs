@@ -1,6 +1,7 @@
 //! What a screen wants done outside: plain data, so that a test can compare it.
 
-use crate::id::{ContainerId, ImageId};
+use crate::id::{ContainerId, ImageId, LayerId};
+use std::path::PathBuf;
 
 /// A work's number in this session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,6 +30,21 @@ pub enum Question {
     Changes(ContainerId),
     /// How an image was made.
     History(ImageId),
+    /// How images share their layers.
+    Graph,
+    /// What an image carries in vain.
+    Wasted(ImageId),
+    /// The files of the topmost of these layers, which lie upon each other, bottom first; or those of all of them.
+    Files {
+        /// The layers.
+        layers: Vec<LayerId>,
+        /// Also what the lower ones hold and nothing above them hides.
+        all: bool,
+    },
+    /// The beginning of a layer's file; the path is relative to the root.
+    Content(LayerId, PathBuf),
+    /// A path of a container beside the same path of its image.
+    Difference(ContainerId, PathBuf),
 }
 
 /// What is to be done.
@@ -59,7 +75,9 @@ pub enum Effect {
     /// Text into the user's clipboard.
     Copy(String),
     /// Text into a new file.
-    Save(std::path::PathBuf, String),
+    Save(PathBuf, String),
+    /// A file of a layer, by its path there, into a new file of this machine.
+    Extract(LayerId, PathBuf, PathBuf),
     /// Draw everything anew.
     Redraw,
     /// Give the terminal back until we are continued.

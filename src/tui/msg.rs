@@ -1,10 +1,16 @@
 //! What reaches the screens: keys, the passing of time, and news from the engine.
 
-use crate::engine::{Change, Snapshot};
+use crate::engine::contents::Difference;
+use crate::engine::graph::ImageGraph;
+use crate::engine::images::Step;
+use crate::engine::layers::{Head, Wasted};
+use crate::engine::{Change, LayerEntry, Snapshot};
+use crate::id::LayerId;
 use crate::tui::console::session::ConsoleEvent;
 use crate::tui::effect::{ConsoleId, Ticket, WorkId};
 use crate::tui::line::Said;
 use crate::tui::widget::pager::Line;
+use crate::tui::widget::tree::Tree;
 use crossterm::event::{KeyEvent, MouseEvent};
 use std::sync::Arc;
 
@@ -76,6 +82,31 @@ pub enum Answer {
     Table(Vec<String>, Vec<Vec<String>>),
     /// Changed paths.
     Changes(Vec<Change>),
+    /// How an image was made, the newest step first.
+    History(Vec<Step>),
+    /// How images share their layers.
+    Graph(Arc<ImageGraph>),
+    /// What an image carries in vain.
+    Wasted(Wasted),
+    /// Files of layers.
+    Files(Box<Files>),
+    /// The beginning of a file.
+    Content(Head),
+    /// A path on both sides.
+    Difference(Box<Difference>),
     /// It cannot be known.
     Failed(String),
+}
+
+/// Files of layers that lie upon each other.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// The layers, bottom first.
+    pub layers: Vec<LayerId>,
+    /// Each file, with the place of the layer that it comes from.
+    pub entries: Vec<(usize, LayerEntry)>,
+    /// The same as a tree, whose leaves stand as the entries do.
+    pub tree: Tree,
+    /// There are more than were listed.
+    pub truncated: bool,
 }

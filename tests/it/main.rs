@@ -3,6 +3,7 @@
 
 mod dialogs;
 mod engine;
+mod looking;
 mod registry;
 mod rust_text;
 mod tidy;

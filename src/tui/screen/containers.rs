@@ -376,7 +376,7 @@ impl Screen for Containers {
 }
 
 /// How many of `height` rows the table gets: what it needs, and not more than leaves room to read.
-fn list_height(height: u16, rows: usize, inside: bool) -> u16 {
+pub(super) fn list_height(height: u16, rows: usize, inside: bool) -> u16 {
     if height < 12 {
         return if inside { 0 } else { height };
     }

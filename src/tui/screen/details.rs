@@ -7,8 +7,13 @@ use crate::tui::effect::{Effect, Question, Ticket};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::Answer;
 use crate::tui::screen::Reaction;
+use crate::tui::screen::content::Content;
+use crate::tui::screen::prompt::Prompt;
+use crate::tui::widget::browser::Browser;
 use crate::tui::widget::frame::frame;
 use crate::tui::widget::pager::{Kind, Line, Pager};
+use crate::tui::widget::table::Hit;
+use crate::tui::widget::tree::{Leaf, Mark, Tree};
 use crate::tui::world::World;
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -61,6 +66,8 @@ pub struct Details {
     tab: Tab,
     ticket: Option<Ticket>,
     pager: Pager,
+    /// What it changed, as a tree.
+    changes: Browser,
     most: usize,
     places: Vec<(Tab, Rect)>,
 }
@@ -68,7 +75,7 @@ pub struct Details {
 impl Details {
     /// Of none, with logs of at most `most` lines.
     pub fn new(most: usize) -> Self {
-        Self { of: None, tab: Tab::Logs, ticket: None, pager: Pager::new(most, true), most, places: Vec::new() }
+        Self { of: None, tab: Tab::Logs, ticket: None, pager: Pager::new(most, true), changes: Browser::new(false), most, places: Vec::new() }
     }
 
     /// The tab in front.
@@ -78,7 +85,16 @@ impl Details {
 
     /// Where its keys are looked up.
     pub fn contexts(&self) -> Vec<Context> {
-        if self.tab == Tab::Logs { vec![Context::Logs, Context::Text] } else { vec![Context::Text] }
+        match self.tab {
+            Tab::Logs => vec![Context::Logs, Context::Text],
+            Tab::Changes if self.has_tree() => vec![Context::Files, Context::List],
+            _ => vec![Context::Text],
+        }
+    }
+
+    /// A tree is in front. What cannot be told of the changes is told as text.
+    fn has_tree(&self) -> bool {
+        self.tab == Tab::Changes && self.pager.is_empty()
     }
 
     /// Turns to a tab of a container.
@@ -103,6 +119,7 @@ impl Details {
         }
         self.of = of.map(str::to_owned);
         self.pager = Pager::new(self.most, self.tab == Tab::Logs);
+        self.changes = Browser::new(false);
         let Some(container) = container else { return reaction };
         self.fill(Some(container));
         let id = container.id.clone();
@@ -137,23 +154,57 @@ impl Details {
             Answer::More(lines) => self.pager.extend(std::mem::take(lines)),
             Answer::Whole(lines) => self.pager.set(std::mem::take(lines)),
             Answer::Table(titles, rows) => self.pager.set(aligned(titles, rows)),
-            Answer::Changes(changes) => self.pager.set(changes.iter().map(changed)),
+            Answer::Changes(changes) => self.changes.set(Tree::new(changes.iter().map(changed).collect())),
+            Answer::History(_) | Answer::Graph(_) | Answer::Wasted(_) | Answer::Files(_) | Answer::Content(_) | Answer::Difference(_) => {}
             Answer::Failed(sentence) => self.pager.set([Line::new(sentence, Kind::Error)]),
         }
     }
 
     /// Takes a key for a search.
     pub fn typed(&mut self, key: KeyEvent) -> bool {
-        self.pager.typed(key)
+        if self.has_tree() { self.changes.typed(key) } else { self.pager.typed(key) }
     }
 
     /// Takes pasted text for a search.
     pub fn pasted(&mut self, words: &str) -> bool {
-        self.pager.pasted(words)
+        if self.has_tree() { self.changes.pasted(words) } else { self.pager.pasted(words) }
+    }
+
+    /// Does what a key stands for in the tree of changes.
+    fn walk(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        if self.changes.act(action) {
+            return Some(Reaction::none());
+        }
+        let container = self.of.as_deref().and_then(|id| world.container(id));
+        let path = self.changes.selected();
+        match (action, container, path) {
+            (Action::Open | Action::Diff, Some(container), Some(path)) => {
+                Some(Reaction::open(Content::of_container(container.id.clone(), container.name.clone(), path)))
+            }
+            (Action::Extract, Some(container), Some(path)) => Some(match (path.to_str(), path.file_name()) {
+                (Some(from), Some(name)) => {
+                    let words = ["cp".to_owned(), format!("{}:/{from}", container.name)];
+                    Reaction::open(Prompt::new("Copy it out of the container", "To", format!("./{}", name.to_string_lossy()), words))
+                }
+                _ => Reaction::error("its name is no UTF-8, so that no command can name it"),
+            }),
+            (Action::Copy, _, Some(path)) => {
+                let path = format!("/{}", path.display());
+                Some(Reaction::say(format!("copied {path}")).and(Reaction::effect(Effect::Copy(path))))
+            }
+            // Keys of rows: here they would hit the container, which is not what is selected.
+            (Action::Open | Action::Diff | Action::Extract | Action::Copy | Action::Remove | Action::Mark | Action::MarkAll | Action::Sort, ..) => {
+                Some(Reaction::none())
+            }
+            _ => None,
+        }
     }
 
     /// Does what a key stands for.
     pub fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        if self.has_tree() {
+            return self.walk(action, world);
+        }
         match action {
             Action::Copy => Some(Reaction::effect(Effect::Copy(self.pager.text())).and(Reaction::say("copied what is shown"))),
             Action::Save => {
@@ -171,6 +222,11 @@ impl Details {
         let hit = self.places.iter().find(|(_, area)| area.contains(place)).map(|(tab, _)| *tab);
         match hit {
             Some(tab) if event.kind == MouseEventKind::Down(MouseButton::Left) => Some(self.turn(tab, of, world)),
+            _ if self.has_tree() => match self.changes.mouse(event) {
+                Hit::Nothing => None,
+                Hit::Moved => Some(Reaction::none()),
+                Hit::Opened => self.act(Action::Open, world),
+            },
             _ => self.pager.mouse(event).then(Reaction::none),
         }
     }
@@ -180,7 +236,7 @@ impl Details {
         let theme = &world.theme;
         let tabs: usize = Tab::ALL.iter().map(|tab| tab.name().len() + 2).sum();
         // What the tabs leave: the two stand on one line.
-        let note = self.pager.note();
+        let note = if self.has_tree() { self.changes.note() } else { self.pager.note() };
         let note = text::truncate(&note, usize::from(area.width).saturating_sub(tabs + 6));
         let inner = frame(area, buffer, theme, "", if note == "…" { "" } else { &note }, focused);
         self.places.clear();
@@ -204,6 +260,9 @@ impl Details {
             buffer.set_string(area.x + 1, area.bottom() - 1, format!(" {foot} "), theme.muted());
         }
         let inside = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
+        if self.has_tree() && self.changes.tree.count() > 0 {
+            return self.changes.draw(inside, buffer, theme, focused);
+        }
         if self.pager.is_empty() {
             let words = match self.tab {
                 Tab::Logs => "Nothing written yet.",
@@ -257,12 +316,11 @@ pub fn aligned(titles: &[String], rows: &[Vec<String>]) -> Vec<Line> {
     std::iter::once(line(titles, Kind::Heading)).chain(clean.iter().map(|row| line(row, Kind::Plain))).collect()
 }
 
-fn changed(change: &crate::engine::Change) -> Line {
-    use std::os::unix::ffi::OsStrExt;
-    let (mark, kind) = match change.kind {
-        ChangeKind::Added => ("A", Kind::Added),
-        ChangeKind::Changed => ("C", Kind::Changed),
-        ChangeKind::Deleted => ("D", Kind::Removed),
+fn changed(change: &crate::engine::Change) -> Leaf {
+    let mark = match change.kind {
+        ChangeKind::Added => Mark::Added,
+        ChangeKind::Changed => Mark::Changed,
+        ChangeKind::Deleted => Mark::Removed,
     };
-    Line { text: format!("{mark} /{}", text::clean_bytes(change.path.as_os_str().as_bytes())), time: String::new(), kind }
+    Leaf { path: change.path.clone(), mark, ..Leaf::default() }
 }

@@ -1,32 +1,47 @@
-//! The images: names, sizes, age, and who uses them.
+//! The images: names, sizes, what each shares and has to itself, and who uses them; beside the list what the selected one is.
 
 use crate::engine::images::Image;
-use crate::text::{size, when};
+use crate::text::{self, size, when};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::News;
 use crate::tui::screen::confirm::asked;
+use crate::tui::screen::graph::Graph;
+use crate::tui::screen::image_details::{Details, Tab};
+use crate::tui::screen::lineage::{Lineage, freed};
+use crate::tui::screen::prompt::Prompt;
 use crate::tui::screen::{Reaction, Screen, forms, listed};
 use crate::tui::widget::frame::frame;
 use crate::tui::widget::table::{Cell, Column, Hit, Row, Table};
 use crate::tui::world::World;
-use crossterm::event::{KeyEvent, MouseEvent};
+use crossterm::event::{KeyEvent, MouseEvent, MouseEventKind};
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
 
 const COLUMNS: &[Column] = &[
-    Column { title: "NAME", least: 12, most: 60, right: false, sheds: 0 },
-    Column { title: "SIZE", least: 8, most: 8, right: true, sheds: 0 },
-    Column { title: "LAYERS", least: 6, most: 8, right: true, sheds: 3 },
-    Column { title: "USED BY", least: 8, most: 40, right: false, sheds: 2 },
+    Column { title: "NAME", least: 26, most: 60, right: false, sheds: 0 },
+    Column { title: "SIZE", least: 7, most: 8, right: true, sheds: 0 },
+    Column { title: "SHARED", least: 7, most: 8, right: true, sheds: 3 },
+    Column { title: "UNIQUE", least: 7, most: 8, right: true, sheds: 2 },
+    Column { title: "LAYERS", least: 6, most: 8, right: true, sheds: 4 },
     Column { title: "CREATED", least: 10, most: 20, right: false, sheds: 1 },
-    Column { title: "ID", least: 12, most: 12, right: false, sheds: 4 },
+    Column { title: "USED BY", least: 8, most: 40, right: false, sheds: 2 },
+    Column { title: "ID", least: 12, most: 12, right: false, sheds: 5 },
 ];
 
 /// The pane.
 #[derive(Debug)]
 pub struct Images {
     table: Table,
+    lineage: Lineage,
+    details: Details,
+    /// Keys go to the details.
+    inside: bool,
+    /// The details have the room of both.
+    zoomed: bool,
+    /// No other pane is in front.
+    front: bool,
+    areas: [Rect; 2],
 }
 
 /// How an image is called on a command line: by its first name, or its identity.
@@ -34,78 +49,165 @@ fn name(image: &Image) -> String {
     image.tags.first().or(image.digests.first()).cloned().unwrap_or_else(|| image.id.short().to_owned())
 }
 
-impl Images {
-    /// The pane before the first look.
-    pub fn new() -> Self {
-        Self { table: Table::new(COLUMNS, None) }
+/// Removes images by their identities, with all their names; asks first, and says what it gives back.
+pub fn removal(world: &World, lineage: &Lineage, keys: &[String]) -> Reaction {
+    let images: Vec<&Image> = keys.iter().filter_map(|key| world.image(key)).collect();
+    if images.is_empty() {
+        return Reaction::error("no image is selected");
     }
-
-    fn refresh(&mut self, world: &World) {
-        let theme = &world.theme;
-        let rows = world.snapshot.images.iter().map(|image| {
-            let users: Vec<&str> = world.snapshot.containers.iter().filter(|c| c.image_id.as_ref() == Some(&image.id)).map(|c| c.name.as_str()).collect();
-            let names = if image.tags.is_empty() { name(image) } else { image.tags.join(", ") };
-            let age = image.created.map(|created| when::since(created, world.now).as_secs_f64());
-            Row {
-                key: image.id.to_string(),
-                cells: vec![
-                    Cell::text(&names, if image.tags.is_empty() { theme.muted() } else { theme.text() }),
-                    Cell::number(size::decimal(image.size), Some(image.size as f64), theme.text()),
-                    Cell::number(image.layers.len().to_string(), Some(image.layers.len() as f64), theme.muted()),
-                    Cell::text(&if users.is_empty() { "–".to_owned() } else { users.join(", ") }, theme.text()),
-                    Cell::number(image.created.map_or_else(|| "–".to_owned(), |created| when::ago(created, world.now)), age, theme.muted()),
-                    Cell::text(image.id.short(), theme.muted()),
-                ],
-            }
-        });
-        self.table.set(rows.collect());
-    }
-
-    fn names(&self, world: &World) -> Vec<String> {
-        self.table.chosen().iter().filter_map(|key| world.image(key)).flat_map(|i| if i.tags.is_empty() { vec![name(i)] } else { i.tags.clone() }).collect()
-    }
+    let names: Vec<String> = images.iter().flat_map(|image| if image.tags.is_empty() { vec![name(image)] } else { image.tags.clone() }).collect();
+    let graph = &lineage.graph;
+    let places: Vec<usize> = (0..graph.images.len()).filter(|&at| keys.iter().any(|key| graph.images[at].id.as_str() == key)).collect();
+    let blobs: u64 = places.iter().map(|&at| graph.images[at].blobs).sum();
+    let held = places.iter().any(|&at| !graph.images[at].containers.is_empty());
+    let given = match (lineage.known, held) {
+        (false, _) => String::new(),
+        (true, true) => " Containers use it: their layers stay.".to_owned(),
+        (true, false) => format!(" This gives back {} of files and {} of downloads.", size::decimal(freed(graph, &places)), size::decimal(blobs)),
+    };
+    let question = format!("Remove {}?{given}", listed(&names));
+    asked(world, "Remove", question, Reaction::perform(std::iter::once("rmi".to_owned()).chain(names)))
 }
 
 impl Images {
-    /// What is done to what is selected.
+    /// The pane before the first look.
+    pub fn new() -> Self {
+        Self {
+            table: Table::new(COLUMNS, None),
+            lineage: Lineage::default(),
+            details: Details::default(),
+            inside: false,
+            zoomed: false,
+            front: false,
+            areas: [Rect::default(); 2],
+        }
+    }
+
+    fn refresh(&mut self, world: &World) -> Reaction {
+        let rows = world.snapshot.images.iter().map(|image| row(image, &self.lineage, world)).collect();
+        self.table.set(rows);
+        self.details.look_at(self.table.selected(), world)
+    }
+
+    fn one<'a>(&self, world: &'a World) -> Option<&'a Image> {
+        self.table.selected().and_then(|key| world.image(key))
+    }
+
+    /// What is done to images.
     fn command(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        let image = self.table.selected().and_then(|key| world.image(key));
+        let image = self.one(world);
         Some(match (action, image) {
-            (Action::Remove, Some(_)) => {
-                let names = self.names(world);
+            (Action::Remove, _) => {
+                let keys = self.table.chosen();
                 self.table.unmark();
-                let question = format!("Remove {}?", listed(&names));
-                asked(world, "Remove", question, Reaction::perform(std::iter::once("rmi".to_owned()).chain(names)))
+                removal(world, &self.lineage, &keys)
             }
             (Action::Prune, _) => asked(world, "Prune", "Remove all images that have no name?", Reaction::perform(["image", "prune", "-f"])),
             (Action::Pull, _) => Reaction::open(forms::pull(world)),
+            (Action::Run, Some(image)) => Reaction::open(forms::run(&name(image), world)),
+            (Action::Load, _) => Reaction::open(Prompt::new("Bring in images", "Archive", "", ["load", "-i"])),
+            (Action::Layers, image) => Reaction::open(Graph::new(image.map(|image| image.id.clone()))),
             (Action::Push, Some(image)) => Reaction::perform(["push".to_owned(), name(image)]),
             (Action::Tag, Some(image)) => Reaction::open(forms::tag(&name(image), world)),
-            (Action::Run, Some(image)) => Reaction::open(forms::run(&name(image), world)),
+            (Action::Save, Some(_)) => self.save(world),
             (Action::Copy, Some(image)) => Reaction::effect(Effect::Copy(image.id.to_string())).and(Reaction::say(format!("copied {}", image.id.short()))),
+            (Action::Push | Action::Tag | Action::Save | Action::Copy, None) => Reaction::error("no image is selected"),
             _ => return None,
         })
+    }
+
+    /// The chosen images into one archive.
+    fn save(&self, world: &World) -> Reaction {
+        let names: Vec<String> = self.table.chosen().iter().filter_map(|key| world.image(key)).map(name).collect();
+        let file = match names.as_slice() {
+            [one] => format!("{}.tar", one.rsplit('/').next().unwrap_or(one).replace([':', '@'], "-")),
+            _ => "images.tar".to_owned(),
+        };
+        let words = std::iter::once("save".to_owned()).chain(names).chain(["-o".to_owned()]);
+        Reaction::open(Prompt::new("Save to an archive", "File", file, words))
+    }
+
+    /// What is shown of the selected one.
+    fn show(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        let tab = match action {
+            Action::Inspect => Tab::Inspect,
+            Action::Open => self.details.tab(),
+            Action::NextTab => self.details.tab().step(1),
+            Action::PreviousTab => self.details.tab().step(Tab::ALL.len() - 1),
+            _ => return None,
+        };
+        self.inside |= !matches!(action, Action::NextTab | Action::PreviousTab);
+        Some(self.details.turn(tab, self.table.selected(), world))
+    }
+
+    fn note(&self) -> String {
+        let note = self.table.note();
+        let keys = self.table.chosen();
+        if keys.len() < 2 || !self.lineage.known {
+            return note;
+        }
+        let graph = &self.lineage.graph;
+        let places: Vec<usize> = (0..graph.images.len()).filter(|&at| keys.iter().any(|key| graph.images[at].id.as_str() == key)).collect();
+        format!("{note}: their removal frees {}", size::decimal(freed(graph, &places)))
+    }
+}
+
+fn row(image: &Image, lineage: &Lineage, world: &World) -> Row {
+    let theme = &world.theme;
+    let users: Vec<&str> = world.snapshot.containers.iter().filter(|c| c.image_id.as_ref() == Some(&image.id)).map(|c| c.name.as_str()).collect();
+    let names = if image.tags.is_empty() { name(image) } else { image.tags.join(", ") };
+    let age = image.created.map(|created| when::since(created, world.now).as_secs_f64());
+    let node = lineage.image(image.id.as_str());
+    let bytes = |bytes: Option<u64>, style| Cell::number(bytes.map_or_else(|| "–".to_owned(), size::decimal), bytes.map(|bytes| bytes as f64), style);
+    Row {
+        key: image.id.to_string(),
+        cells: vec![
+            Cell::text(&names, if image.tags.is_empty() { theme.muted() } else { theme.text() }),
+            bytes(Some(image.size), theme.text()),
+            bytes(node.map(|node| node.shared), theme.muted()),
+            bytes(node.map(|node| node.unique), theme.text()),
+            Cell::number(image.layers.len().to_string(), Some(image.layers.len() as f64), theme.muted()),
+            Cell::number(image.created.map_or_else(|| "–".to_owned(), |created| when::ago(created, world.now)), age, theme.muted()),
+            Cell::text(&if users.is_empty() { "–".to_owned() } else { users.join(", ") }, if users.is_empty() { theme.faint() } else { theme.text() }),
+            Cell::text(image.id.short(), theme.muted()),
+        ],
     }
 }
 
 impl Screen for Images {
     fn contexts(&self) -> Vec<Context> {
-        vec![Context::Images, Context::List]
+        if self.inside { vec![Context::Text] } else { vec![Context::Images, Context::List] }
     }
 
-    fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
-        self.table.typed(key).then(Reaction::none)
+    fn typed(&mut self, key: KeyEvent, world: &World) -> Option<Reaction> {
+        if self.inside {
+            return self.details.pager.typed(key).then(Reaction::none);
+        }
+        self.table.typed(key).then(|| self.details.look_at(self.table.selected(), world))
     }
 
     fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
-        self.table.pasted(words).then(Reaction::none)
+        let taken = if self.inside { self.details.pager.pasted(words) } else { self.table.pasted(words) };
+        taken.then(Reaction::none)
     }
 
     fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        if self.table.act(action) {
+        if action == Action::Zoom {
+            self.zoomed = !self.zoomed;
             return Some(Reaction::none());
         }
-        self.command(action, world)
+        if self.inside {
+            if let Some(reaction) = self.details.act(action, world) {
+                return Some(reaction);
+            }
+            if action == Action::Back {
+                (self.inside, self.zoomed) = (false, false);
+                return Some(Reaction::none());
+            }
+        } else if self.table.act(action) {
+            return Some(self.details.look_at(self.table.selected(), world));
+        }
+        self.show(action, world).or_else(|| self.command(action, world))
     }
 
     fn trial(&mut self, action: Action, world: &World) -> Option<Reaction> {
@@ -118,24 +220,61 @@ impl Screen for Images {
     }
 
     fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {
+        let place = Position::new(event.column, event.row);
+        let pressed = matches!(event.kind, MouseEventKind::Down(_));
+        if self.areas[1].contains(place) {
+            self.inside |= pressed;
+            return self.details.mouse(event, self.table.selected(), world);
+        }
+        if self.areas[0].contains(place) {
+            self.inside &= !pressed;
+        }
         match self.table.mouse(event) {
             Hit::Nothing => None,
-            Hit::Moved => Some(Reaction::none()),
-            Hit::Opened => self.act(Action::Open, world),
+            Hit::Moved => Some(self.details.look_at(self.table.selected(), world)),
+            Hit::Opened => self.show(Action::Open, world),
         }
     }
 
     fn hear(&mut self, news: &mut News, world: &World) -> Reaction {
-        if matches!(news, News::Snapshot(_)) {
-            self.refresh(world);
+        match news {
+            // While another pane is in front, nobody asks.
+            News::Snapshot(_) if self.front => self.lineage.refresh(world).and(self.refresh(world)),
+            News::Answer(ticket, answer) => {
+                if self.lineage.hear(*ticket, answer) {
+                    return self.refresh(world);
+                }
+                self.details.hear(*ticket, answer, world);
+                Reaction::none()
+            }
+            _ => Reaction::none(),
         }
-        Reaction::none()
+    }
+
+    fn shown(&mut self, front: bool, world: &World) -> Reaction {
+        self.front = front;
+        if front { self.lineage.refresh(world).and(self.refresh(world)) } else { self.lineage.leave().and(self.details.look_at(None, world)) }
     }
 
     fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
         let buffer = frame_.buffer_mut();
-        let title = format!("Images {}", self.table.counts().0);
-        let inner = frame(area, buffer, &world.theme, &title, &self.table.note(), true);
-        self.table.draw(inner, buffer, &world.theme, true);
+        let (all, shown) = self.table.counts();
+        let rows = if all == 0 { area.height } else { super::containers::list_height(area.height, shown, self.inside) };
+        let list = if self.zoomed && self.inside { 0 } else { rows };
+        let [list, rest] = Layout::vertical([Constraint::Length(list), Constraint::Min(0)]).areas(area);
+        self.areas = [list, rest];
+        if list.height > 0 {
+            let inner = frame(list, buffer, &world.theme, &format!("Images {all}"), &self.note(), !self.inside);
+            if all == 0 && world.looked {
+                let words = "No images yet. P pulls one from a registry, L brings some in from an archive.";
+                buffer.set_stringn(inner.x + 1, inner.y, words, usize::from(inner.width.saturating_sub(1)), world.theme.muted());
+            } else {
+                self.table.draw(inner, buffer, &world.theme, !self.inside);
+            }
+        }
+        if rest.height > 0 && all > 0 {
+            let name = self.one(world).map(|image| text::clean(&name(image)).into_owned()).unwrap_or_default();
+            self.details.draw(rest, buffer, world, &name, self.inside);
+        }
     }
 }

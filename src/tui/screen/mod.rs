@@ -5,12 +5,17 @@ pub mod confirm;
 
 pub mod console;
 pub mod containers;
+pub mod content;
 pub mod details;
+pub mod files;
 pub mod form;
 pub mod forms;
+pub mod graph;
 pub mod help;
+pub mod image_details;
 pub mod images;
 pub mod jobs;
+pub mod lineage;
 pub mod menu;
 pub mod networks;
 pub mod output;

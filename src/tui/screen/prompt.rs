@@ -1,6 +1,8 @@
-//! A question answered with one line, which becomes the last word of a verb.
+//! A question answered with one line, which becomes the last word of a verb, or the place for a layer's file.
 
+use crate::id::LayerId;
 use crate::text;
+use crate::tui::effect::Effect;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::screen::{Reaction, Screen};
 use crate::tui::widget::frame::popup;
@@ -9,6 +11,7 @@ use crate::tui::world::World;
 use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use std::path::PathBuf;
 
 /// The question.
 #[derive(Debug)]
@@ -17,12 +20,19 @@ pub struct Prompt {
     label: String,
     input: Input,
     words: Vec<String>,
+    /// In place of a verb: the file of a layer that goes to the answer's path.
+    file: Option<(LayerId, PathBuf)>,
 }
 
 impl Prompt {
     /// Asks for `label`, beginning with `text`; the answer follows `words`.
     pub fn new<S: Into<String>>(title: impl Into<String>, label: impl Into<String>, text: impl Into<String>, words: impl IntoIterator<Item = S>) -> Self {
-        Self { title: title.into(), label: label.into(), input: Input::with(text), words: words.into_iter().map(Into::into).collect() }
+        Self { title: title.into(), label: label.into(), input: Input::with(text), words: words.into_iter().map(Into::into).collect(), file: None }
+    }
+
+    /// Asks where to a file of a layer is to be written; `text` is what is proposed.
+    pub fn extract(layer: LayerId, path: PathBuf, text: impl Into<String>) -> Self {
+        Self { file: Some((layer, path)), ..Self::new("Copy a file out of its layer", "To", text, [""; 0]) }
     }
 
     fn line(&self) -> Vec<String> {
@@ -47,6 +57,14 @@ impl Screen for Prompt {
 
     fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
         match action {
+            Action::Accept | Action::Open if self.file.is_some() => {
+                let answer = self.input.text().trim();
+                let (layer, path) = self.file.clone()?;
+                Some(match answer {
+                    "" => Reaction::error("expected the path of a new file"),
+                    answer => Reaction::close().and(Reaction::effect(Effect::Extract(layer, path, answer.into()))),
+                })
+            }
             Action::Accept | Action::Open => {
                 let words = self.line();
                 Some(match world.line.check(&words) {
@@ -73,7 +91,10 @@ impl Screen for Prompt {
         }
         let cursor = self.input.draw(Rect { y: inner.y + 1, height: 1, ..inner }, buffer, theme.text());
         if inner.height >= 4 {
-            let equal = format!("kapal {}", text::clean(&world.line.quote(&self.line())));
+            let equal = match self.file {
+                Some(_) => "Nothing is overwritten; its permissions come along, its owner does not.".to_owned(),
+                None => format!("kapal {}", text::clean(&world.line.quote(&self.line()))),
+            };
             buffer.set_stringn(inner.x, inner.y + 3, text::truncate(&equal, usize::from(inner.width)), usize::from(inner.width), theme.muted());
         }
         frame.set_cursor_position(cursor);

@@ -36,20 +36,10 @@ pub async fn answer(engine: Engine, ticket: Ticket, question: Question, news: mp
             }
             tokio::time::sleep(AGAIN).await;
         },
-        Question::Changes(id) => loop {
-            match engine.run(job::diff::Diff { container: id.to_string() }).await {
-                Ok(changes) => {
-                    if told(Answer::Changes(changes)).await.is_err() {
-                        return;
-                    }
-                }
-                Err(error) => break Err(error),
-            }
-            tokio::time::sleep(AGAIN).await;
-        },
+        Question::Changes(id) => changes(&engine, &id, &news, ticket).await,
         Question::InspectContainer(id) => inspect(&engine, id.as_str(), "container").await.map(Some),
         Question::InspectImage(id) => inspect(&engine, id.as_str(), "image").await.map(Some),
-        Question::History(id) => history(&engine, id.as_str()).await.map(Some),
+        other => super::look::look(engine, other).await,
     };
     let last = match result {
         Ok(None) => return,
@@ -75,10 +65,19 @@ async fn inspect(engine: &Engine, name: &str, kind: &str) -> Result<Answer> {
     Ok(Answer::Whole(text.lines().map(|line| Line::new(line, Kind::Plain)).collect()))
 }
 
-async fn history(engine: &Engine, name: &str) -> Result<Answer> {
-    let steps = engine.run(job::history::History { image: name.to_owned() }).await?;
-    let rows = steps.iter().map(|step| vec![crate::text::size::decimal(step.size), step.created_by.clone()]).collect();
-    Ok(Answer::Table(vec!["SIZE".to_owned(), "COMMAND".to_owned()], rows))
+/// What a container changed, again whenever it is something else.
+async fn changes(engine: &Engine, id: &ContainerId, news: &mpsc::Sender<Msg>, ticket: Ticket) -> Result<Option<Answer>> {
+    let mut last = None;
+    loop {
+        let changes = engine.run(job::diff::Diff { container: id.to_string() }).await?;
+        if last.as_ref() != Some(&changes) {
+            last = Some(changes.clone());
+            if news.send(Msg::News(News::Answer(ticket, Answer::Changes(changes)))).await.is_err() {
+                return Ok(None);
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
 }
 
 /// A log as it grows. Many lines a second are told in few words, and those that the pager would drop at once are not told.

@@ -3,6 +3,7 @@
 mod answer;
 mod figures;
 pub mod history;
+pub mod look;
 
 use crate::engine::{Engine, Event, Snapshot};
 use crate::id::ContainerId;
@@ -119,11 +120,12 @@ impl Works {
                     let _ = news.send(Msg::Tick(jiff::Timestamp::now())).await;
                 });
             }
-            Effect::Save(path, text) => {
-                let news = self.news.clone();
-                tokio::spawn(async move {
-                    let saved = tokio::task::spawn_blocking(move || save(&path, &text)).await.unwrap_or_else(|error| Err(error.to_string()));
-                    let _ = news.send(Msg::News(News::Notice(saved))).await;
+            Effect::Save(path, text) => self.beside(move || save(&path, &text)),
+            Effect::Extract(layer, path, dest) => {
+                let engine = self.engine.clone();
+                self.beside(move || {
+                    let bytes = engine.extract_layer_file(&layer, &path, &dest).map_err(told)?;
+                    Ok(format!("wrote {} to {}", crate::text::size::decimal(bytes), std::path::absolute(&dest).unwrap_or(dest).display()))
                 });
             }
             Effect::Remember(line) => self.remember(line),
@@ -143,6 +145,15 @@ impl Works {
             if let Ok(Err(sentence)) = kept.await {
                 let _ = news.send(Msg::News(News::Notice(Err(sentence)))).await;
             }
+        });
+    }
+
+    /// Does what a disk may hold up, and tells how it went.
+    fn beside(&self, work: impl FnOnce() -> Result<String, String> + Send + 'static) {
+        let news = self.news.clone();
+        tokio::spawn(async move {
+            let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.to_string()));
+            let _ = news.send(Msg::News(News::Notice(done))).await;
         });
     }
 
@@ -242,11 +253,16 @@ async fn verb(
     }
     match done {
         Some(Ok(status)) => Ok(status),
-        Some(Err(error)) => Err(match error.hint {
-            Some(hint) => format!("{} ({hint})", error.message),
-            None => error.message,
-        }),
+        Some(Err(error)) => Err(told(error)),
         None => Err("it ended without a word".to_owned()),
+    }
+}
+
+/// An error as one line, with what to do about it.
+fn told(error: crate::engine::Error) -> String {
+    match error.hint {
+        Some(hint) => format!("{} ({hint})", error.message),
+        None => error.message,
     }
 }
 

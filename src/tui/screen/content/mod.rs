@@ -1,0 +1,200 @@
+//! A file looked into: its text or its bytes, or what a container changed in it.
+
+use crate::engine::contents::Difference;
+use crate::engine::layers::Head;
+use crate::id::{ContainerId, LayerId};
+use crate::text::{self, size};
+use crate::tui::effect::{Effect, Question, Ticket};
+use crate::tui::keymap::{Action, Context};
+use crate::tui::msg::{Answer, News};
+use crate::tui::screen::prompt::Prompt;
+use crate::tui::screen::{Reaction, Screen};
+use crate::tui::widget::frame::frame;
+use crate::tui::widget::pager::{Kind, Line, Pager};
+use crate::tui::world::World;
+use crossterm::event::{KeyEvent, MouseEvent};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+mod lines;
+
+/// Where the file is.
+#[derive(Clone, Debug)]
+enum Source {
+    Layer(LayerId),
+    /// With the container's name.
+    Container(ContainerId, String),
+}
+
+/// The screen.
+#[derive(Debug)]
+pub struct Content {
+    source: Source,
+    path: PathBuf,
+    ticket: Option<Ticket>,
+    pager: Pager,
+    head: Option<Head>,
+    difference: Option<Box<Difference>>,
+    hex: bool,
+    failed: bool,
+}
+
+impl Content {
+    fn new(source: Source, path: PathBuf) -> Self {
+        Self { source, path, ticket: None, pager: Pager::new(lines::MOST + 16, false), head: None, difference: None, hex: false, failed: false }
+    }
+
+    /// The content of a layer's file; `path` is relative to the root.
+    pub fn of_layer(layer: LayerId, path: PathBuf) -> Self {
+        Self::new(Source::Layer(layer), path)
+    }
+
+    /// What a container changed in a file; `path` is relative to the root.
+    pub fn of_container(container: ContainerId, name: String, path: PathBuf) -> Self {
+        Self::new(Source::Container(container, name), path)
+    }
+
+    /// The file's beginning, if it has content.
+    fn bytes(&self) -> Option<&Head> {
+        match &self.difference {
+            Some(difference) => difference.new.as_ref().or(difference.old.as_ref())?.content.as_ref(),
+            None => self.head.as_ref(),
+        }
+    }
+
+    fn fill(&mut self) {
+        let shown = match (self.hex, self.bytes(), &self.difference) {
+            (true, Some(head), _) => lines::hex(head),
+            (_, _, Some(difference)) => lines::difference(difference),
+            (false, Some(head), None) => lines::text(head),
+            (_, None, None) => Vec::new(),
+        };
+        self.pager.set(shown);
+    }
+
+    fn save(&self) -> Reaction {
+        let name = self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        match (&self.source, self.path.to_str()) {
+            (Source::Layer(layer), _) => Reaction::open(Prompt::extract(layer.clone(), self.path.clone(), format!("./{name}"))),
+            (Source::Container(_, container), Some(path)) => {
+                Reaction::open(Prompt::new("Copy it out of the container", "To", format!("./{name}"), ["cp".to_owned(), format!("{container}:/{path}")]))
+            }
+            (Source::Container(..), None) => Reaction::error("its name is no UTF-8, so that no command can name it"),
+        }
+    }
+}
+
+impl Screen for Content {
+    fn contexts(&self) -> Vec<Context> {
+        vec![Context::Text]
+    }
+
+    fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
+        self.pager.typed(key).then(Reaction::none)
+    }
+
+    fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
+        self.pager.pasted(words).then(Reaction::none)
+    }
+
+    fn act(&mut self, action: Action, _world: &World) -> Option<Reaction> {
+        if self.pager.act(action) {
+            return Some(Reaction::none());
+        }
+        Some(match action {
+            Action::ToggleHex if self.bytes().is_some() => {
+                self.hex = !self.hex;
+                self.fill();
+                Reaction::none()
+            }
+            Action::Save | Action::Extract => self.save(),
+            Action::Copy => Reaction::effect(Effect::Copy(self.pager.text())).and(Reaction::say("copied what is shown")),
+            _ => return None,
+        })
+    }
+
+    fn mouse(&mut self, event: MouseEvent, _world: &World) -> Option<Reaction> {
+        self.pager.mouse(event).then(Reaction::none)
+    }
+
+    fn hear(&mut self, news: &mut News, _world: &World) -> Reaction {
+        if let News::Answer(ticket, answer) = news
+            && self.ticket == Some(*ticket)
+        {
+            self.ticket = None;
+            match answer {
+                Answer::Content(head) => {
+                    self.hex = head.is_binary();
+                    self.head = Some(head.clone());
+                    self.fill();
+                }
+                Answer::Difference(difference) => {
+                    self.difference = Some(difference.clone());
+                    self.fill();
+                }
+                Answer::Failed(sentence) => {
+                    self.failed = true;
+                    self.pager.set([Line::new(sentence, Kind::Error)]);
+                }
+                _ => {}
+            }
+        }
+        Reaction::none()
+    }
+
+    fn shown(&mut self, front: bool, world: &World) -> Reaction {
+        match (front, self.ticket.take()) {
+            (true, _) => {
+                let question = match &self.source {
+                    Source::Layer(layer) => Question::Content(layer.clone(), self.path.clone()),
+                    Source::Container(id, _) => Question::Difference(id.clone(), self.path.clone()),
+                };
+                let ticket = world.ticket();
+                self.ticket = Some(ticket);
+                Reaction::ask(ticket, question)
+            }
+            (false, Some(ticket)) => Reaction::effect(Effect::Forget(ticket)),
+            (false, None) => Reaction::none(),
+        }
+    }
+
+    fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
+        let theme = &world.theme;
+        let buffer = frame_.buffer_mut();
+        let path = format!("/{}", text::clean_bytes(self.path.as_os_str().as_bytes()));
+        let mut notes = vec![self.pager.note()];
+        if let Some(head) = self.bytes().filter(|_| !self.failed) {
+            notes.push(if head.is_cut() {
+                format!("the first {} of {}", size::binary(head.bytes.len() as u64), size::binary(head.size))
+            } else {
+                size::decimal(head.size)
+            });
+        }
+        if self.hex {
+            notes.push("hex".to_owned());
+        }
+        notes.retain(|note| !note.is_empty());
+        let inner = frame(area, buffer, theme, &path, &notes.join("  "), true);
+        let inside = if inner == area { inner } else { Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner } };
+        if self.pager.is_empty() {
+            let words = if self.ticket.is_some() { "Looking …" } else { "It is empty." };
+            buffer.set_stringn(inside.x, inside.y, words, usize::from(inside.width), theme.muted());
+            return;
+        }
+        self.pager.draw(inside, buffer, theme);
+        let foot = match &self.source {
+            Source::Layer(layer) => format!("layer {}", layer.short()),
+            Source::Container(_, name) => format!("{} against its image", text::clean(name)),
+        };
+        if inner != area && area.width > 20 {
+            let foot = text::truncate(&foot, usize::from(area.width.saturating_sub(6))).into_owned();
+            buffer.set_string(area.x + 1, area.bottom() - 1, format!(" {foot} "), theme.muted());
+        }
+    }
+
+    fn floats(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,202 @@
+//! The files of a layer as a tree: what it adds, changes and removes, or all that is seen once it lies upon those below.
+
+use crate::engine::{FileKind, LayerChange, LayerEntry};
+use crate::id::LayerId;
+use crate::text::{self, size};
+use crate::tui::effect::{Effect, Question, Ticket};
+use crate::tui::keymap::{Action, Context};
+use crate::tui::msg::{Answer, News};
+use crate::tui::screen::content::Content;
+use crate::tui::screen::prompt::Prompt;
+use crate::tui::screen::{Reaction, Screen};
+use crate::tui::widget::browser::Browser;
+use crate::tui::widget::frame::frame;
+use crate::tui::widget::table::Hit;
+use crate::tui::world::World;
+use crossterm::event::{KeyEvent, MouseEvent};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use std::os::unix::ffi::OsStrExt;
+
+/// The screen.
+#[derive(Debug)]
+pub struct Files {
+    /// The image or layer, as its title names it.
+    of: String,
+    /// Bottom first; the last one is what is looked at.
+    layers: Vec<LayerId>,
+    /// Also what the layers below hold.
+    all: bool,
+    ticket: Option<Ticket>,
+    browser: Browser,
+    /// Each leaf of the tree, with the place of its layer.
+    entries: Vec<(usize, LayerEntry)>,
+    /// What stands beside the title.
+    sums: String,
+    failed: Option<String>,
+    known: bool,
+}
+
+impl Files {
+    /// Of the last of these layers, which lie upon each other, bottom first.
+    pub fn new(of: impl Into<String>, layers: Vec<LayerId>, all: bool) -> Self {
+        Self { of: of.into(), layers, all, ticket: None, browser: Browser::new(true), entries: Vec::new(), sums: String::new(), failed: None, known: false }
+    }
+
+    fn ask(&mut self, world: &World) -> Reaction {
+        let old = self.ticket.replace(world.ticket());
+        let forget = old.map(|old| Reaction::effect(Effect::Forget(old))).unwrap_or_default();
+        let Some(ticket) = self.ticket else { return forget };
+        forget.and(Reaction::ask(ticket, Question::Files { layers: self.layers.clone(), all: self.all }))
+    }
+
+    /// The selected file with the layer it comes from; a sentence if it is none that can be read.
+    fn file(&self) -> Result<(LayerId, &LayerEntry), String> {
+        let node = self.browser.tree.selected().map(|place| self.browser.tree.node(place)).ok_or("no file is selected")?;
+        let (from, entry) = node.leaf.and_then(|leaf| self.entries.get(leaf)).ok_or("a folder is no file")?;
+        let name = &node.name;
+        match (entry.change, entry.kind, &entry.target) {
+            (LayerChange::Removed, ..) => Err(format!("{name} was removed by this layer: one of those below it has its content")),
+            (_, FileKind::File, _) => Ok((self.layers.get(*from).ok_or("its layer is gone")?.clone(), entry)),
+            (_, FileKind::Link, Some(target)) => Err(format!("{name} leads to {}", text::clean_bytes(target.as_os_str().as_bytes()))),
+            (_, FileKind::Folder, _) => Err(format!("{name} is a folder")),
+            _ => Err(format!("{name} is no file that has content")),
+        }
+    }
+
+    fn open(&self) -> Reaction {
+        match self.file() {
+            Ok((layer, entry)) => Reaction::open(Content::of_layer(layer, entry.path.clone())),
+            Err(sentence) => Reaction::say(sentence),
+        }
+    }
+
+    fn extract(&self) -> Reaction {
+        match self.file() {
+            Ok((layer, entry)) => {
+                let name = entry.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                Reaction::open(Prompt::extract(layer, entry.path.clone(), format!("./{name}")))
+            }
+            Err(sentence) => Reaction::error(sentence),
+        }
+    }
+
+    fn take(&mut self, files: crate::tui::msg::Files) {
+        let (mut added, mut changed, mut removed) = (0, 0, 0);
+        for (_, entry) in &files.entries {
+            match entry.change {
+                LayerChange::Added => added += 1,
+                LayerChange::Changed => changed += 1,
+                LayerChange::Removed => removed += 1,
+                LayerChange::Unchanged => {}
+            }
+        }
+        let more = if files.truncated { "  only the first are listed" } else { "" };
+        self.sums = format!("+{added} ~{changed} -{removed}  {}{more}", size::decimal(files.tree.size()));
+        self.entries = files.entries;
+        self.browser.set(files.tree);
+        self.known = true;
+        self.failed = None;
+    }
+}
+
+impl Screen for Files {
+    fn contexts(&self) -> Vec<Context> {
+        vec![Context::Files, Context::List]
+    }
+
+    fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
+        self.browser.typed(key).then(Reaction::none)
+    }
+
+    fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
+        self.browser.pasted(words).then(Reaction::none)
+    }
+
+    fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        if self.browser.act(action) {
+            return Some(Reaction::none());
+        }
+        Some(match action {
+            Action::Open | Action::Inspect => self.open(),
+            Action::Extract => self.extract(),
+            Action::ToggleUnchanged => {
+                self.all = !self.all;
+                self.ask(world)
+            }
+            Action::Copy => {
+                let path = self.browser.selected().map(|path| format!("/{}", path.display())).unwrap_or_default();
+                Reaction::say(format!("copied {path}")).and(Reaction::effect(Effect::Copy(path)))
+            }
+            // What is done to rows elsewhere means nothing to a file of a layer, which never changes.
+            Action::Remove | Action::Mark | Action::MarkAll => Reaction::none(),
+            _ => return None,
+        })
+    }
+
+    fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {
+        match self.browser.mouse(event) {
+            Hit::Nothing => None,
+            Hit::Moved => Some(Reaction::none()),
+            Hit::Opened => self.act(Action::Open, world),
+        }
+    }
+
+    fn hear(&mut self, news: &mut News, _world: &World) -> Reaction {
+        if let News::Answer(ticket, answer) = news
+            && self.ticket == Some(*ticket)
+        {
+            self.ticket = None;
+            match answer {
+                Answer::Files(files) => self.take(std::mem::take(&mut **files)),
+                Answer::Failed(sentence) => self.failed = Some(std::mem::take(sentence)),
+                _ => {}
+            }
+        }
+        Reaction::none()
+    }
+
+    fn shown(&mut self, front: bool, world: &World) -> Reaction {
+        match (front, self.ticket.take()) {
+            (true, _) => self.ask(world),
+            (false, Some(ticket)) => Reaction::effect(Effect::Forget(ticket)),
+            (false, None) => Reaction::none(),
+        }
+    }
+
+    fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
+        let buffer = frame_.buffer_mut();
+        let theme = &world.theme;
+        let what = if self.all { "All files" } else { "Changed files" };
+        let note = [self.browser.note(), self.sums.clone()].into_iter().filter(|note| !note.is_empty()).collect::<Vec<_>>().join("  ");
+        let inner = frame(area, buffer, theme, &format!("{what} · {}", text::clean(&self.of)), &note, true);
+        let inside = if inner == area { inner } else { Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner } };
+        let room = usize::from(inside.width);
+        match (&self.failed, self.ticket) {
+            (Some(sentence), _) => {
+                buffer.set_stringn(inside.x, inside.y, &*text::truncate(&text::clean(sentence), room), room, theme.failed());
+                return;
+            }
+            (None, Some(_)) if !self.known => {
+                buffer.set_stringn(inside.x, inside.y, "Looking …", room, theme.muted());
+                return;
+            }
+            _ => {}
+        }
+        if self.browser.tree.lines().is_empty() {
+            let words = if self.browser.tree.count() == 0 { "This layer holds no files." } else { "No name has that in it." };
+            buffer.set_stringn(inside.x, inside.y, words, room, theme.muted());
+            return;
+        }
+        self.browser.draw(inside, buffer, theme, true);
+        if let Some(path) = self.browser.selected().filter(|_| inner != area) {
+            let path = format!("/{}", text::clean_bytes(path.as_os_str().as_bytes()));
+            let foot = text::truncate(&path, usize::from(area.width.saturating_sub(6))).into_owned();
+            buffer.set_string(area.x + 1, area.bottom() - 1, format!(" {foot} "), theme.muted());
+        }
+    }
+
+    fn floats(&self) -> bool {
+        false
+    }
+}

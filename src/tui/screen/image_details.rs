@@ -1,0 +1,244 @@
+//! What is to be known of one image, a tab for each kind: how it was made, what it carries in vain, who uses it, all of it.
+
+use crate::container::Container;
+use crate::engine::images::{Image, Step};
+use crate::engine::layers::Wasted;
+use crate::text::{self, size, when};
+use crate::tui::effect::{Effect, Question, Ticket};
+use crate::tui::keymap::Action;
+use crate::tui::msg::Answer;
+use crate::tui::screen::Reaction;
+use crate::tui::screen::details::aligned;
+use crate::tui::screen::lineage::command;
+use crate::tui::widget::frame::frame;
+use crate::tui::widget::pager::{Kind, Line, Pager};
+use crate::tui::world::World;
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use std::os::unix::ffi::OsStrExt;
+
+/// Most lines of a document.
+const MOST: usize = 50_000;
+
+/// What is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    /// The commands that made its layers.
+    Layers,
+    /// What upper layers hide of lower ones.
+    Waste,
+    /// The containers made from it.
+    Users,
+    /// All of it, as `inspect` says it.
+    Inspect,
+}
+
+impl Tab {
+    /// All, in their order.
+    pub const ALL: [Self; 4] = [Self::Layers, Self::Waste, Self::Users, Self::Inspect];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Layers => "Layers",
+            Self::Waste => "Waste",
+            Self::Users => "Users",
+            Self::Inspect => "Inspect",
+        }
+    }
+
+    /// The tab `by` places on, round in a circle.
+    #[must_use]
+    pub fn step(self, by: usize) -> Self {
+        Self::ALL[(self as usize + by) % Self::ALL.len()]
+    }
+}
+
+/// The details of one image.
+#[derive(Debug)]
+pub struct Details {
+    of: Option<String>,
+    tab: Tab,
+    ticket: Option<Ticket>,
+    /// What is shown of it.
+    pub pager: Pager,
+    places: Vec<(Tab, Rect)>,
+}
+
+impl Default for Details {
+    /// Of none.
+    fn default() -> Self {
+        Self { of: None, tab: Tab::Layers, ticket: None, pager: Pager::new(MOST, false), places: Vec::new() }
+    }
+}
+
+impl Details {
+    /// The tab in front.
+    pub fn tab(&self) -> Tab {
+        self.tab
+    }
+
+    /// Turns to a tab of an image.
+    pub fn turn(&mut self, tab: Tab, of: Option<&str>, world: &World) -> Reaction {
+        if tab != self.tab {
+            self.tab = tab;
+            self.of = None;
+        }
+        self.look_at(of, world)
+    }
+
+    /// Turns to an image; nothing happens if it is the same.
+    pub fn look_at(&mut self, of: Option<&str>, world: &World) -> Reaction {
+        let image = of.and_then(|id| world.image(id));
+        if let (Tab::Users, Some(image)) = (self.tab, image) {
+            self.pager.set(users(image, world));
+        }
+        if self.of.as_deref() == of {
+            return Reaction::none();
+        }
+        let forget = self.ticket.take().map(|old| Reaction::effect(Effect::Forget(old))).unwrap_or_default();
+        self.of = of.map(str::to_owned);
+        self.pager = Pager::new(MOST, false);
+        let Some(image) = image else { return forget };
+        let question = match self.tab {
+            Tab::Layers => Question::History(image.id.clone()),
+            Tab::Waste => Question::Wasted(image.id.clone()),
+            Tab::Inspect => Question::InspectImage(image.id.clone()),
+            Tab::Users => {
+                self.pager.set(users(image, world));
+                return forget;
+            }
+        };
+        let ticket = world.ticket();
+        self.ticket = Some(ticket);
+        forget.and(Reaction::ask(ticket, question))
+    }
+
+    /// Hears an answer.
+    pub fn hear(&mut self, ticket: Ticket, answer: &mut Answer, world: &World) {
+        if self.ticket != Some(ticket) {
+            return;
+        }
+        self.ticket = None;
+        match answer {
+            Answer::Whole(lines) => self.pager.set(std::mem::take(lines)),
+            Answer::History(steps) => self.pager.set(history(steps, world)),
+            Answer::Wasted(wasted) => self.pager.set(waste(wasted)),
+            Answer::Failed(sentence) => self.pager.set([Line::new(sentence, Kind::Error)]),
+            _ => {}
+        }
+    }
+
+    /// Does what a key stands for.
+    pub fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        match action {
+            Action::Copy => Some(Reaction::effect(Effect::Copy(self.pager.text())).and(Reaction::say("copied what is shown"))),
+            Action::Save => {
+                let id = self.of.as_deref().and_then(|id| world.image(id)).map_or("image", |image| image.id.short());
+                let path = std::path::PathBuf::from(format!("{id}-{}.txt", self.tab.name().to_lowercase()));
+                Some(Reaction::effect(Effect::Save(path, self.pager.text())))
+            }
+            _ => self.pager.act(action).then(Reaction::none),
+        }
+    }
+
+    /// Does what the mouse did.
+    pub fn mouse(&mut self, event: MouseEvent, of: Option<&str>, world: &World) -> Option<Reaction> {
+        let place = Position::new(event.column, event.row);
+        let hit = self.places.iter().find(|(_, area)| area.contains(place)).map(|(tab, _)| *tab);
+        match hit {
+            Some(tab) if event.kind == MouseEventKind::Down(MouseButton::Left) => Some(self.turn(tab, of, world)),
+            _ => self.pager.mouse(event).then(Reaction::none),
+        }
+    }
+
+    /// Draws itself.
+    pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, world: &World, name: &str, focused: bool) {
+        let theme = &world.theme;
+        let inner = frame(area, buffer, theme, "", &self.pager.note(), focused);
+        self.places.clear();
+        if inner == area {
+            return self.pager.draw(inner, buffer, theme);
+        }
+        let mut x = area.x + 2;
+        for tab in Tab::ALL {
+            let label = tab.name();
+            let width = label.len() as u16;
+            if x + width + 2 > area.right() {
+                break;
+            }
+            let style = if tab == self.tab { theme.title() } else { theme.muted() };
+            buffer.set_string(x - 1, area.y, format!(" {label} "), style);
+            self.places.push((tab, Rect { x, y: area.y, width, height: 1 }));
+            x += width + 2;
+        }
+        let foot = text::truncate(name, usize::from(area.width.saturating_sub(6)));
+        if !foot.is_empty() {
+            buffer.set_string(area.x + 1, area.bottom() - 1, format!(" {foot} "), theme.muted());
+        }
+        let inside = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
+        if self.pager.is_empty() {
+            let words = match (self.tab, self.ticket) {
+                (Tab::Users, _) => "No container uses it.",
+                (_, Some(_)) => "Looking …",
+                (Tab::Layers, None) => "Its maker told nothing, and it has no layers.",
+                (Tab::Waste | Tab::Inspect, None) => "",
+            };
+            buffer.set_stringn(inside.x, inside.y, words, usize::from(inside.width), theme.muted());
+        }
+        self.pager.draw(inside, buffer, theme);
+    }
+}
+
+/// The steps that made an image, the newest first; those that made no layer stand back.
+fn history(steps: &[Step], world: &World) -> Vec<Line> {
+    let ages: Vec<String> = steps.iter().map(|step| step.created.map_or_else(|| "–".to_owned(), |created| when::ago(created, world.now))).collect();
+    let wide = ages.iter().map(|age| text::width::of(age)).max().unwrap_or(0).max(4);
+    let heading = Line { text: format!("{:>8}  {:<wide$}  MADE BY", "SIZE", "WHEN"), time: String::new(), kind: Kind::Heading };
+    let lines = steps.iter().zip(&ages).map(|(step, age)| {
+        let kind = if step.size == 0 { Kind::Muted } else { Kind::Plain };
+        Line { text: format!("{:>8}  {age:<wide$}  {}", size::decimal(step.size), command(&step.created_by, &step.comment)), time: String::new(), kind }
+    });
+    if steps.is_empty() { Vec::new() } else { std::iter::once(heading).chain(lines).collect() }
+}
+
+/// What upper layers replace or remove of lower ones, the largest first.
+fn waste(wasted: &Wasted) -> Vec<Line> {
+    if wasted.bytes == 0 {
+        return vec![Line::new("Nothing is carried in vain: no layer replaces or removes what is in one below it.", Kind::Muted)];
+    }
+    let share = wasted.bytes as f64 * 100.0 / (wasted.size.max(1) as f64);
+    let sum = format!(
+        "{} of {} ({share:.1} %) are carried in vain: layers above replace or remove them.{}",
+        size::decimal(wasted.bytes),
+        size::decimal(wasted.size),
+        if wasted.truncated { " A layer has more files than were looked at: there may be more." } else { "" }
+    );
+    let heading = Line { text: format!("{:>8}  {:>5}  FILE", "BYTES", "TIMES"), time: String::new(), kind: Kind::Heading };
+    let files = wasted.files.iter().map(|file| {
+        let path = text::clean_bytes(file.path.as_os_str().as_bytes());
+        Line { text: format!("{:>8}  {:>5}  /{path}", size::decimal(file.bytes), file.times), time: String::new(), kind: Kind::Plain }
+    });
+    [Line::new(&sum, Kind::Changed), Line::default(), heading].into_iter().chain(files).collect()
+}
+
+fn users(image: &Image, world: &World) -> Vec<Line> {
+    let row = |container: &Container| vec![container.name.clone(), text::when::status(&container.state, world.now), container.command().join(" ")];
+    let rows: Vec<Vec<String>> = world.snapshot.containers.iter().filter(|container| container.image_id.as_ref() == Some(&image.id)).map(row).collect();
+    if rows.is_empty() { Vec::new() } else { aligned(&["NAME", "STATE", "COMMAND"].map(str::to_owned), &rows) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::layers::WastedFile;
+
+    #[test]
+    fn waste_is_summed_and_listed() {
+        let files = vec![WastedFile { path: "var/cache/x".into(), bytes: 250, times: 2 }];
+        let lines = waste(&Wasted { bytes: 250, size: 1000, files, truncated: false });
+        assert!(lines[0].text.starts_with("250B of 1kB (25.0 %) are carried in vain"), "{}", lines[0].text);
+        assert_eq!(lines[3].text, "    250B      2  /var/cache/x");
+        assert_eq!(waste(&Wasted::default()).len(), 1);
+    }
+}
