@@ -19,14 +19,14 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 
 const COLUMNS: &[Column] = &[
-    Column { title: "NAME", least: 26, most: 60, right: false, sheds: 0 },
+    Column { title: "NAME", least: 24, most: 60, right: false, sheds: 0 },
     Column { title: "SIZE", least: 7, most: 8, right: true, sheds: 0 },
     Column { title: "SHARED", least: 7, most: 8, right: true, sheds: 3 },
     Column { title: "UNIQUE", least: 7, most: 8, right: true, sheds: 2 },
     Column { title: "LAYERS", least: 6, most: 8, right: true, sheds: 4 },
     Column { title: "CREATED", least: 10, most: 20, right: false, sheds: 1 },
     Column { title: "USED BY", least: 8, most: 40, right: false, sheds: 2 },
-    Column { title: "ID", least: 12, most: 12, right: false, sheds: 5 },
+    Column { title: "ID", least: 12, most: 12, right: false, sheds: 6 },
 ];
 
 /// The pane.

@@ -13,6 +13,10 @@ use std::collections::BTreeSet;
 
 /// The columns between two cells.
 const GAP: u16 = 2;
+/// A column that may be so much wider than its least holds text of any length.
+const LONG: u16 = 20;
+/// From this `sheds` on a column goes before others are squeezed.
+const MISSED_LEAST: u8 = 5;
 
 /// A column: what stands above it and how it behaves where room is short.
 #[derive(Clone, Copy, Debug)]
@@ -329,30 +333,32 @@ impl Table {
         Hit::Moved
     }
 
-    /// The widths of the columns that fit into `room`; 0 for one that does not.
+    /// The widths of the columns that fit into `room`; 0 for one that does not. First those that hold long text give, then
+    /// what is missed the least goes, then all give, and at last more goes.
     fn widths(&self, room: u16) -> Vec<u16> {
-        let mut widths: Vec<u16> = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| {
-                // The arrow of the sorting stands behind the title.
-                self.contents[index].max(text::width::of(column.title) as u16 + 2).clamp(column.least, column.most)
-            })
-            .collect();
+        // The arrow of the sorting stands behind the title.
+        let wanted = self.columns.iter().enumerate().map(|(index, column)| self.contents[index].max(text::width::of(column.title) as u16 + 2).min(column.most));
+        let mut widths: Vec<u16> = wanted.collect();
+        let floors: Vec<u16> = widths.iter().zip(&self.columns).map(|(&width, column)| width.min(column.least)).collect();
+        let is_long = |index: usize| self.columns[index].most - self.columns[index].least >= LONG;
         let total = |widths: &[u16]| widths.iter().filter(|width| **width > 0).map(|width| width + GAP).sum::<u16>().saturating_sub(GAP);
         while total(&widths) > room {
             let over = total(&widths) - room;
-            // First the widest gives of what it has above its least, then whole columns go.
-            let widest = (0..widths.len()).filter(|&i| widths[i] > self.columns[i].least).max_by_key(|&i| widths[i] - self.columns[i].least);
-            if let Some(index) = widest {
-                let give = over.min((widths[index] - self.columns[index].least).div_ceil(2));
-                widths[index] -= give;
-                continue;
-            }
-            match (0..widths.len()).filter(|&i| widths[i] > 0 && self.columns[i].sheds > 0).max_by_key(|&i| self.columns[i].sheds) {
-                Some(index) => widths[index] = 0,
-                None => break,
+            let slack = |index: &usize| widths[*index].saturating_sub(floors[*index]);
+            let giver = |long: bool| (0..widths.len()).filter(|index| is_long(*index) == long && slack(index) > 0).max_by_key(slack);
+            let goer = |least: u8| {
+                (0..widths.len()).filter(|&index| widths[index] > 0 && self.columns[index].sheds >= least).max_by_key(|&index| self.columns[index].sheds)
+            };
+            if let Some(index) = giver(true) {
+                widths[index] -= over.min(slack(&index).div_ceil(2));
+            } else if let Some(index) = goer(MISSED_LEAST) {
+                widths[index] = 0;
+            } else if let Some(index) = giver(false) {
+                widths[index] -= over.min(slack(&index).div_ceil(2));
+            } else if let Some(index) = goer(1) {
+                widths[index] = 0;
+            } else {
+                break;
             }
         }
         widths

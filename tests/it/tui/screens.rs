@@ -135,10 +135,10 @@ fn a_prompt_becomes_the_verb_it_shows() {
 #[test]
 fn each_pane_has_its_number() {
     let mut stage = Stage::on(100, 16, full);
-    stage.keys("2").sees("Images 2").shows("images");
+    stage.keys("2").sees("Images 2").until("it has looked", |stage| !stage.text().contains("Looking")).shows("images");
     stage.keys("3").sees("Networks").shows("networks");
     stage.keys("5").sees("Jobs").shows("jobs");
-    stage.keys("4").sees("Volumes 2").keys("tab").sees("Jobs").keys("tab").sees("Containers 3");
+    stage.keys("4").sees("Volumes 2").keys("tab").sees("Jobs").keys("tab").sees("No console is open").keys("tab").sees("Containers 3");
 }
 
 #[test]
