@@ -30,7 +30,7 @@ pub fn to_row(container: &Container) -> Result<ContainerRow> {
         status: container.state.status.as_str().to_owned(),
         driver: container.driver.clone(),
         image: container.image_id.as_ref().map(ToString::to_string),
-        created: container.created.as_second(),
+        created: container.created.as_millisecond(),
         json: serde_json::to_string(container).map_err(failed)?,
         state: serde_json::to_string(&container.state).map_err(failed)?,
     })

@@ -16,7 +16,7 @@ pub struct ContainerRow {
     pub driver: String,
     /// Its image's identity.
     pub image: Option<String>,
-    /// Seconds since 1970.
+    /// Milliseconds since 1970: the order in which containers are listed.
     pub created: i64,
     /// The container without its state and name.
     pub json: String,

@@ -44,7 +44,7 @@ impl Model {
     pub fn new(world: World) -> Self {
         let panes: [Box<dyn Screen>; Pane::ALL.len()] = [
             Box::new(containers::Containers::new(&world)),
-            Box::new(images::Images::new()),
+            Box::new(images::Images::default()),
             Box::new(networks::Networks::default()),
             Box::new(volumes::Volumes::default()),
             Box::new(jobs::Jobs::new()),

@@ -69,9 +69,9 @@ pub fn removal(world: &World, lineage: &Lineage, keys: &[String]) -> Reaction {
     asked(world, "Remove", question, Reaction::perform(std::iter::once("rmi".to_owned()).chain(names)))
 }
 
-impl Images {
+impl Default for Images {
     /// The pane before the first look.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self {
             table: Table::new(COLUMNS, None),
             lineage: Lineage::default(),
@@ -82,7 +82,9 @@ impl Images {
             areas: [Rect::default(); 2],
         }
     }
+}
 
+impl Images {
     fn refresh(&mut self, world: &World) -> Reaction {
         let rows = world.snapshot.images.iter().map(|image| row(image, &self.lineage, world)).collect();
         self.table.set(rows);
