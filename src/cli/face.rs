@@ -77,9 +77,14 @@ impl Face {
         self.json
     }
 
+    /// Whether it belongs to a window of the screens, which have a terminal for every console.
+    pub fn is_window(&self) -> bool {
+        matches!(self.sink, Sink::Window(_))
+    }
+
     /// Whether it belongs to a batch or to a window: then nothing asks, and nothing takes over the terminal.
     pub fn is_batch(&self) -> bool {
-        self.line.is_some() || matches!(self.sink, Sink::Window(_))
+        self.line.is_some() || self.is_window()
     }
 
     /// What was captured.

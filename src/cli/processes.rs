@@ -12,10 +12,13 @@ use std::io::{self, IsTerminal};
 
 /// A terminal inside needs one here, as docker has it, or the keys would mean nothing.
 fn check_terminal(tty: bool, interactive: bool, face: &Face) -> Result<()> {
-    if tty && interactive && face.is_batch() {
+    if !tty || !interactive || face.is_window() {
+        return Ok(());
+    }
+    if face.is_batch() {
         return Err(Error::invalid("a batch has no terminal to give: nobody could type").hint("leave out -t, or -d and `kapal attach` it from a terminal"));
     }
-    if tty && interactive && !io::stdin().is_terminal() {
+    if !io::stdin().is_terminal() {
         return Err(Error::invalid("the input device is not a TTY").hint("leave out -t, or run it on a terminal"));
     }
     Ok(())

@@ -259,11 +259,14 @@ fn hear(model: &mut Model, mut news: News) -> Vec<Effect> {
 
 /// The sentence at a work's end; an error stays in sight, with the command that it came from.
 fn ending(work: &Work, result: &Result<i32, String>) -> Option<Result<String, String>> {
+    let verb = work.statements.first().and_then(|words| words.first()).map(String::as_str);
     match result {
         // What it found is on the screen.
         Ok(0) if work.is_question() => None,
+        // It opened a console: that is where it goes on.
+        Ok(0) if work.lines.is_empty() && matches!(verb, Some("run" | "exec" | "attach" | "start")) => None,
         Ok(0) => Some(Ok(match work.lines.back() {
-            Some(last) if work.statements.first().and_then(|words| words.first()).is_some_and(|verb| verb == "pull") => last.clone(),
+            Some(last) if verb == Some("pull") => last.clone(),
             _ => format!("done: {}", work.title),
         })),
         Ok(status) => Some(Err(format!("{} ended with status {status}", work.title))),

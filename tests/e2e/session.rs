@@ -60,3 +60,31 @@ fn nothing_that_a_container_writes_is_obeyed() {
     window.keys(&[":"]).line("rm 'no\u{202e}such'").sees("✗").sees("\\u{202e}");
     window.keys(&["Escape"]).lacks("no such container").keys(&["q"]).is_as_it_was(0);
 }
+
+#[test]
+fn consoles_open_in_panes_and_are_left() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.ok(&["run", "-dit", "--name", "talker", "-e", "PS1=inside> ", &image, "sh"]);
+    let window = Window::open(&store, 100, 30);
+    window.kapal().sees("● running");
+    // A shell beside the container's own process, in a pane of its own size.
+    window.keys(&["e"]).sees("╭ exec -it talker").line("echo the size is $(stty size)").sees("the size is 26 98");
+    window
+        .line("vi /tmp/note")
+        .sees("- /tmp/note 1/1")
+        .keys(&["i"])
+        .line("written in a pane")
+        .keys(&["Escape"])
+        .sees("- /tmp/note")
+        .line(":wq")
+        .sees("the size is");
+    assert_eq!(store.ok(&["exec", "talker", "cat", "/tmp/note"]), "written in a pane");
+    // Back without leaving it; the container's own console behind a second tab; left by its keys, it runs on.
+    window.keys(&["C-]"]).sees("Containers 1").keys(&["a"]).sees("attach talker").line("echo the answer is $((6 * 7))").sees("the answer is 42");
+    window.keys(&["C-p", "C-q"]).sees("Containers 1").sees("● running").keys(&["6"]).sees("╭ exec -it talker").lacks("attach talker");
+    // A shell that ends says so; quitting hangs up on nothing that is not its own.
+    window.line("exit 3").sees("ended with status 3").keys(&["Escape"]).sees("Containers 1").keys(&["q"]).is_as_it_was(0);
+    assert_eq!(store.ok(&["ps", "-q"]).lines().count(), 1);
+    store.ok(&["rm", "-f", "talker"]);
+}
