@@ -6,7 +6,7 @@
 //!  engine news ─┘                                  └─► Effect ─► work (verbs, questions, consoles) ─► News
 //! ```
 //! `update` touches nothing but the model; `work` is the only part that talks to the engine; the loop in `run` is the
-//! only one that waits. What verbs do is not written here: the command line does them, see [`line`].
+//! only one that waits. What verbs do is not written here: the command line does them, see [`mod@line`].
 
 pub mod config;
 pub mod console;
