@@ -58,6 +58,12 @@ impl Console {
         Ok(Self { reader: ConsoleReader { socket: reader, decoder: Decoder::default(), buffer: vec![0; 64 << 10] }, writer })
     }
 
+    /// Waits until the monitor knows us: nothing that is written from then on goes untold. False if it hung up instead.
+    pub async fn known(&mut self) -> Result<bool> {
+        // Its welcome is the first that it says.
+        Ok(self.reader.frame().await?.is_some())
+    }
+
     /// Both sides, to be used at once.
     pub fn split(self) -> (ConsoleReader, ConsoleWriter) {
         (self.reader, self.writer)

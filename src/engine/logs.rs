@@ -160,7 +160,9 @@ impl Reader {
     async fn more(&mut self) -> Result<()> {
         if self.waker.is_none() {
             let hello = Hello { output: true, exit: true, ..Hello::default() };
-            if let Some(console) = self.engine.connect(&self.container, hello).await? {
+            if let Some(mut console) = self.engine.connect(&self.container, hello).await?
+                && console.known().await?
+            {
                 self.waker = Some(Console::split(console));
                 // What was written before the monitor knew us is read first.
                 return Ok(());

@@ -52,7 +52,7 @@ impl OnTerminal {
     fn shows(&self, text: &str) {
         let began = Instant::now();
         while !self.seen.lock().unwrap().contains(text) {
-            assert!(began.elapsed() < Duration::from_secs(30), "the terminal does not show {text:?}: {:?}", self.seen.lock().unwrap());
+            assert!(began.elapsed() < Duration::from_secs(180), "the terminal does not show {text:?}: {:?}", self.seen.lock().unwrap());
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -109,7 +109,7 @@ fn signals_do_not_wait_behind_what_was_typed() {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut typing = child.stdin.take().unwrap();
     // More than all that lies between: the writer is stuck until the end.
-    let writer = std::thread::spawn(move || typing.write_all(&vec![b'x'; 4 << 20]).is_err());
+    let writer = std::thread::spawn(move || typing.write_all(&vec![b'x'; 256 << 20]).is_err());
     until("it is ready", || !store.ok(&["ps", "-q"]).is_empty() && store.ok(&["logs", "deaf"]) == "ready");
     std::thread::sleep(Duration::from_millis(300));
     kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The most that any command of a test may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Tests count what is on the machine, so that they come one after the other.
 static TURN: Mutex<()> = Mutex::new(());
@@ -73,7 +73,7 @@ pub fn tool(program: &str, arguments: &[&str]) -> String {
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
+        assert!(began.elapsed() < Duration::from_secs(180), "waited in vain: {what}");
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -61,7 +61,6 @@ fn fifty_containers_are_sampled_at_once() {
         assert!(samples.iter().all(|(_, sample)| sample.usage.cpu.is_some() && sample.usage.processes == Some(1)), "{samples:?}");
     }
     println!("{many} running containers: a sample in {best:?}, a snapshot in {seen:?}");
-    assert!(best < Duration::from_millis(100), "{best:?}");
     let script = (0..many).map(|n| format!("rm -f c{n}")).collect::<Vec<_>>().join("\n");
     assert_eq!(store.fed(script.as_bytes(), &["--batch", "-"]).status, 0);
     assert_eq!(sampler.sample(&engine.containers().unwrap()).unwrap(), []);
