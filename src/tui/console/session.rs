@@ -153,24 +153,31 @@ struct Pane {
     gone: oneshot::Receiver<()>,
 }
 
-/// Carries both ways until the program ends or the pane leaves.
+/// Carries both ways until the program ends or the pane leaves. The end is told only once no more keys are taken.
 async fn carry(console: Console, pane: Pane, events: mpsc::Sender<ConsoleEvent>, kind: Kind) {
     let (reader, writer) = console.split();
-    let writing = write(writer, pane, kind);
-    tokio::pin!(writing);
-    tokio::select! {
-        () = &mut writing => {}
-        at_its_end = read(reader, events, kind.lines) => {
-            if !at_its_end {
-                // Nobody listens, but the handle is still held: it says when to leave.
-                writing.await;
+    let last = {
+        let writing = write(writer, pane, kind);
+        tokio::pin!(writing);
+        tokio::select! {
+            () = &mut writing => None,
+            last = read(reader, &events, kind.lines) => {
+                if last.is_none() {
+                    // Nobody listens, but the handle is still held: it says when to leave.
+                    writing.await;
+                }
+                last
             }
         }
+    };
+    if let Some(last) = last {
+        // A pane that left meanwhile is told nothing.
+        let _ = events.send(last).await;
     }
 }
 
-/// Carries output to the pane, as much at once as there is; tells whether the console came to its end.
-async fn read(mut reader: ConsoleReader, events: mpsc::Sender<ConsoleEvent>, lines: bool) -> bool {
+/// Carries output to the pane, as much at once as there is; gives the console's end, or nothing if the pane listens no more.
+async fn read(mut reader: ConsoleReader, events: &mpsc::Sender<ConsoleEvent>, lines: bool) -> Option<ConsoleEvent> {
     let mut output = Vec::new();
     let mut then: Option<ConsoleEvent> = None;
     loop {
@@ -184,15 +191,14 @@ async fn read(mut reader: ConsoleReader, events: mpsc::Sender<ConsoleEvent>, lin
                 Err(error) => then = Some(ConsoleEvent::Failed(error)),
             },
             room = events.reserve(), if then.is_some() || !output.is_empty() => {
-                let Ok(room) = room else { return false };
+                let Ok(room) = room else { return None };
                 if !output.is_empty() {
                     room.send(ConsoleEvent::Output(std::mem::take(&mut output)));
-                } else if let Some(event) = then.take() {
-                    let last = !matches!(event, ConsoleEvent::Missed(_));
-                    room.send(event);
-                    if last {
-                        return true;
-                    }
+                } else if let Some(missed @ ConsoleEvent::Missed(_)) = then {
+                    room.send(missed);
+                    then = None;
+                } else {
+                    return then;
                 }
             }
         }
