@@ -59,6 +59,41 @@ struct Global {
     config: Option<PathBuf>,
 }
 
+/// The verbs that scripts say a thousand times. To describe all verbs takes longer than to start a program: these are read by
+/// themselves first, and whatever does not fit is read again with all that there is.
+#[derive(Parser, Debug)]
+#[command(name = "kapal", disable_help_subcommand = true)]
+struct Frequent {
+    #[command(flatten)]
+    options: Global,
+    #[command(subcommand)]
+    verb: FrequentVerb,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum FrequentVerb {
+    #[command(disable_help_flag = true)]
+    Run(Box<crate::job::run::Run>),
+    Exec(crate::job::exec::Exec),
+}
+
+impl Frequent {
+    const VERBS: [&str; 2] = ["run", "exec"];
+
+    /// The arguments, if they are one of these verbs and nothing is wrong with them.
+    fn parse(arguments: &[OsString]) -> Option<Arguments> {
+        if !arguments.iter().skip(1).any(|word| Self::VERBS.iter().any(|verb| word == verb)) {
+            return None;
+        }
+        let Self { options: global, verb } = Self::try_parse_from(arguments).ok()?;
+        let verb = match verb {
+            FrequentVerb::Run(run) => Verb::Run(run),
+            FrequentVerb::Exec(exec) => Verb::Exec(exec),
+        };
+        Some(Arguments { options: options(global), action: Action::Verb(Box::new(verb)) })
+    }
+}
+
 /// The options that stand before a verb or a batch.
 const WHOLE: [&str; 9] = ["--root", "--run-root", "--storage-driver", "--insecure-registry", "--config", "--batch", "--commands", "--keep-going", "--format"];
 
@@ -149,6 +184,9 @@ fn brief(text: &str) -> String {
 /// What cannot be followed, with the status to end with.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Refusal> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(arguments) = Frequent::parse(&arguments) {
+        return Ok(arguments);
+    }
     let verb = arguments.iter().skip(1).find(|word| !word.to_string_lossy().starts_with('-')).map(|word| word.to_string_lossy().into_owned());
     let status = if matches!(verb.as_deref(), Some("run" | "exec" | "container")) { 125 } else { 1 };
     let refuse = |error| Refusal { error: later(error), status };
@@ -249,6 +287,27 @@ mod tests {
         let Verb::Run(run) = *verb else { panic!("not run") };
         assert!(run.options.interactive && run.options.tty && run.options.rm);
         assert_eq!(run.options.words, ["busybox", "ls", "-l", "--color"]);
+    }
+
+    #[test]
+    fn what_is_read_by_itself_is_read_as_among_all() {
+        let all = |line: &str| Line::try_parse_from(words(line)).map(|line| format!("{:?} {:?}", line.options, line.verb.unwrap())).map_err(|_| ());
+        for line in [
+            "run busybox",
+            "--root /x -s vfs run --rm -it -e A=B --name=n -m 64m busybox run exec --help",
+            "exec -it box sh -c exit",
+            "--insecure-registry a --insecure-registry b exec box ls --help",
+            "run --detach-keys ctrl-a --sig-proxy false busybox",
+        ] {
+            let quick = Frequent::try_parse_from(words(line)).map(|quick| match quick.verb {
+                FrequentVerb::Run(run) => format!("{:?} {:?}", quick.options, Verb::Run(run)),
+                FrequentVerb::Exec(exec) => format!("{:?} {:?}", quick.options, Verb::Exec(exec)),
+            });
+            assert_eq!(quick.map_err(|_| ()), all(line), "{line}");
+        }
+        for line in ["ps run", "--root run ps", "run --help", "exec --help", "exec -h", "--batch run", "--version run", "run"] {
+            assert!(Frequent::parse(&words(line)).is_none(), "{line}");
+        }
     }
 
     #[test]

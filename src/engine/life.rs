@@ -6,9 +6,10 @@ use crate::container::{Container, Status};
 use crate::execdriver::spec::ExecOptions;
 use crate::id::ContainerId;
 use crate::monitor::protocol::{Hello, Request};
-use crate::monitor::{self, Outcome, Task};
+use crate::monitor::{Idle, Outcome, Task};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use tokio::task::JoinHandle;
 
 /// A failed start as the error the user sees.
 fn refusal(status: i32, why: String) -> Error {
@@ -19,7 +20,23 @@ fn refusal(status: i32, why: String) -> Error {
     }
 }
 
+/// A monitor that is executed while it is still being found out what it is to look after.
+#[derive(Debug)]
+pub struct Foreseen(JoinHandle<std::io::Result<Idle>>);
+
+impl Foreseen {
+    async fn ready(self) -> Result<Idle> {
+        let failed = |error| Error::io("cannot start a monitor", &error);
+        self.0.await.map_err(|e| Error::new(Kind::Failed, format!("the start broke down: {e}")))?.map_err(failed)
+    }
+}
+
 impl Engine {
+    /// A start is to come: its monitor can be executed meanwhile. What is not used in the end leaves nothing.
+    pub fn foresee(&self) -> Foreseen {
+        Foreseen(tokio::task::spawn_blocking(Idle::spawn))
+    }
+
     /// What the `host` image hides of this machine: the store itself.
     pub fn hidden_paths(&self) -> Vec<PathBuf> {
         vec![self.place().root.clone(), self.place().run_root.clone()]
@@ -32,13 +49,14 @@ impl Engine {
 
     /// Starts a container. With `first`, that socket's other end gets all output from the first byte on. One that runs
     /// already is left alone, unless it was to have a first client.
-    pub async fn start(&self, id: &ContainerId, first: Option<OwnedFd>) -> Result<()> {
+    pub async fn start(&self, id: &ContainerId, first: Option<OwnedFd>, monitor: Foreseen) -> Result<()> {
+        let monitor = monitor.ready().await?;
         let (engine, id) = (self.clone(), id.clone());
-        let run = move || engine.start_now(&id, first);
+        let run = move || engine.start_now(&id, first, monitor);
         tokio::task::spawn_blocking(run).await.map_err(|e| Error::new(Kind::Failed, format!("the start broke down: {e}")))?
     }
 
-    fn start_now(&self, id: &ContainerId, first: Option<OwnedFd>) -> Result<()> {
+    fn start_now(&self, id: &ContainerId, first: Option<OwnedFd>, monitor: Idle) -> Result<()> {
         let _lock = lock::exclusive(&self.place().lock(id))?;
         let container = self.settled(self.container_by_id(id)?)?;
         match container.state.status {
@@ -55,8 +73,8 @@ impl Engine {
         let held = self.monitor_lock(&container)?;
         std::fs::create_dir_all(self.place().container(id)).map_err(|e| Error::io("cannot make the container's folder", &e))?;
         self.fill_volumes(&container)?;
-        let task = Task { first_client: first.is_some(), container, place: self.place().clone(), hidden: self.hidden_paths(), exec: None };
-        match monitor::run(&task, held.into_fd(), first).map_err(|e| Error::io("cannot start the container's monitor", &e))? {
+        let task = Task { container, place: self.place().clone(), hidden: self.hidden_paths(), exec: None };
+        match monitor.run(&task, held.into_fd(), first).map_err(|e| Error::io("cannot start the container's monitor", &e))? {
             Outcome::Started(_) => {
                 self.publish(super::Event::ContainerChanged(id.clone()));
                 Ok(())
@@ -71,7 +89,7 @@ impl Engine {
     }
 
     /// A process beside the container's own; its console too, unless it is detached. Gives a name for it.
-    pub async fn exec(&self, container: &Container, options: ExecOptions, detach: bool) -> Result<(String, Option<Console>)> {
+    pub async fn exec(&self, container: &Container, options: ExecOptions, detach: bool, monitor: Foreseen) -> Result<(String, Option<Console>)> {
         match container.state.status {
             Status::Running => {}
             Status::Paused => {
@@ -87,18 +105,19 @@ impl Engine {
         let name = ContainerId::random().map_err(|e| Error::io("no random numbers", &e))?.short().to_owned();
         let (ours, theirs) = attach::pair()?;
         let hello = Hello { stdin: options.stdin, output: true, scrollback: false, exit: true, size: options.size };
-        let task =
-            Task { container: container.clone(), place: self.place().clone(), hidden: Vec::new(), exec: Some((name.clone(), options)), first_client: !detach };
+        let task = Task { container: container.clone(), place: self.place().clone(), hidden: Vec::new(), exec: Some((name.clone(), options)) };
         let place = self.place().exec_console(&container.id, &name).with_extension("lock");
-        let start = move || {
+        let start = move |monitor: Idle| {
             let held = lock::exclusive(&place)?;
-            let outcome = monitor::run(&task, held.into_fd(), (!detach).then_some(theirs)).map_err(|e| Error::io("cannot start the command's monitor", &e));
+            let outcome = monitor.run(&task, held.into_fd(), (!detach).then_some(theirs)).map_err(|e| Error::io("cannot start the command's monitor", &e));
             // The lock of such a monitor is asked for by nobody.
             let _ = std::fs::remove_file(&place);
             outcome
         };
         let console = if detach { None } else { Some(Console::open(ours, hello).await?) };
-        let outcome = tokio::task::spawn_blocking(start).await.map_err(|e| Error::new(Kind::Failed, format!("the start broke down: {e}")))??;
+        let monitor = monitor.ready().await?;
+        let outcome =
+            tokio::task::spawn_blocking(move || start(monitor)).await.map_err(|e| Error::new(Kind::Failed, format!("the start broke down: {e}")))??;
         match outcome {
             Outcome::Started(_) => Ok((name, console)),
             Outcome::Failed(status, why) => Err(refusal(status, why)),

@@ -1,4 +1,5 @@
-//! The store as a container's monitor writes it: opened for each word and closed again, so that its memory is not kept.
+//! The store as a container's monitor writes it: opened for a word and closed when nothing is said for a while, so that its
+//! memory is not kept.
 
 use super::containers::{from_row, record_event, to_row};
 use super::{event, lock, process, removal};
@@ -11,11 +12,12 @@ use crate::monitor::{Record, Task};
 #[derive(Debug)]
 struct Store {
     task: Task,
+    database: Option<GraphDb>,
 }
 
 /// Opens the store for a monitor's task.
 pub fn open(task: &Task) -> Box<dyn Record> {
-    Box::new(Store { task: task.clone() })
+    Box::new(Store { task: task.clone(), database: None })
 }
 
 fn text(error: impl std::fmt::Display) -> String {
@@ -23,22 +25,34 @@ fn text(error: impl std::fmt::Display) -> String {
 }
 
 impl Store {
-    fn database(&self) -> Result<GraphDb, String> {
-        GraphDb::open(&self.task.place.database()).map_err(text)
+    /// The database, opened if it is not, and whom it is about.
+    fn opened(&mut self) -> Result<(&GraphDb, &Task), String> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => GraphDb::open(&self.task.place.database()).map_err(text)?,
+        };
+        Ok((self.database.insert(database), &self.task))
+    }
+
+    fn event(&mut self, action: &str, more: &[(&str, String)]) -> Result<(), String> {
+        let (db, task) = self.opened()?;
+        record_event(db, &task.container, action, more);
+        event::poke(&task.place);
+        Ok(())
     }
 
     /// Changes the container's row; `change` may refuse.
-    fn update(&self, change: impl FnOnce(&mut Container) -> Result<(), String>, action: Option<&str>, more: &[(&str, String)]) -> Result<(), String> {
-        let db = self.database()?;
-        let row = db.container(self.task.container.id.as_str()).map_err(text)?.ok_or("the container is gone from the store")?;
+    fn update(&mut self, change: impl FnOnce(&mut Container) -> Result<(), String>, action: Option<&str>, more: &[(&str, String)]) -> Result<(), String> {
+        let (db, task) = self.opened()?;
+        let row = db.container(task.container.id.as_str()).map_err(text)?.ok_or("the container is gone from the store")?;
         let mut container = from_row(&row).map_err(text)?;
         change(&mut container)?;
         let new = to_row(&container).map_err(text)?;
         db.set_state(&new.id, &row.status, &new.status, &new.state).map_err(text)?;
         if let Some(action) = action {
-            record_event(&db, &container, action, more);
+            record_event(db, &container, action, more);
         }
-        event::poke(&self.task.place);
+        event::poke(&task.place);
         Ok(())
     }
 }
@@ -91,9 +105,7 @@ impl Record for Store {
     }
 
     fn signalled(&mut self, signal: i32) -> Result<(), String> {
-        record_event(&self.database()?, &self.task.container, "kill", &[("signal", signal.to_string())]);
-        event::poke(&self.task.place);
-        Ok(())
+        self.event("kill", &[("signal", signal.to_string())])
     }
 
     fn restarting(&mut self, status: i32, oom_killed: bool) -> Result<(), String> {
@@ -107,7 +119,7 @@ impl Record for Store {
 
     fn exited(&mut self, status: i32, oom_killed: bool, stopped_by_user: bool) -> Result<(), String> {
         if oom_killed {
-            record_event(&self.database()?, &self.task.container, "oom", &[]);
+            self.event("oom", &[])?;
         }
         let change = |container: &mut Container| {
             step(container, Transition::Exit)?;
@@ -119,13 +131,20 @@ impl Record for Store {
         self.update(change, Some("die"), &[("exitCode", status.to_string())])
     }
 
+    fn rest(&mut self) {
+        if let Some(database) = self.database.take() {
+            // A log that stays long makes the next one who opens the store read it.
+            let _ = database.fold();
+        }
+    }
+
     fn remove(&mut self) -> Result<(), String> {
-        let db = self.database()?;
-        let Some(row) = db.container(self.task.container.id.as_str()).map_err(text)? else { return Ok(()) };
+        let (db, task) = self.opened()?;
+        let Some(row) = db.container(task.container.id.as_str()).map_err(text)? else { return Ok(()) };
         let container = from_row(&row).map_err(text)?;
-        let (driver, _) = graphdriver::open(&self.task.place.root, Some(&container.driver)).map_err(text)?;
-        let _operation = lock::Operation::begin(&self.task.place.operations()).map_err(text)?;
-        removal::remove(&db, &*driver, &self.task.place, &container, true).map_err(text)
+        let (driver, _) = graphdriver::open(&task.place.root, Some(&container.driver)).map_err(text)?;
+        let _operation = lock::Operation::begin(&task.place.operations()).map_err(text)?;
+        removal::remove(db, &*driver, &task.place, &container, true).map_err(text)
     }
 }
 

@@ -36,6 +36,9 @@ use std::time::{Duration, Instant};
 /// The version of the tables below; a store with a higher one was written by a newer kapal.
 pub const SCHEMA_VERSION: i64 = 1;
 
+/// A write-ahead log of this many bytes is worth the syncs of moving it into the file.
+const LONG_LOG: u64 = 1 << 20;
+
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -160,6 +163,20 @@ impl GraphDb {
         let value = work(&transaction)?;
         transaction.commit()?;
         Ok(value)
+    }
+
+    /// Moves a write-ahead log that has grown into the file and empties it, unless another process is in the middle of
+    /// something. Whoever opens the store next, and alone, reads the whole log first: this is for moments in which nobody waits.
+    pub fn fold(&self) -> Result<()> {
+        let connection = self.connection();
+        let log = connection.path().map(|path| format!("{path}-wal"));
+        if log.and_then(|log| std::fs::metadata(log).ok()).is_none_or(|log| log.len() < LONG_LOG) {
+            return Ok(());
+        }
+        connection.busy_timeout(Duration::ZERO)?;
+        let folded = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        connection.busy_timeout(BUSY)?;
+        Ok(folded?)
     }
 
     /// What SQLite finds wrong with the file itself; empty when all is well.

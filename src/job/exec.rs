@@ -102,6 +102,7 @@ impl Job for Exec {
             .into_iter()
             .filter_map(|entry| if entry.contains('=') { Some(entry) } else { std::env::var(&entry).ok().map(|value| format!("{entry}={value}")) })
             .collect();
+        let monitor = context.engine.foresee();
         let container = context.engine.container(name)?;
         let options = ExecOptions {
             args: command.to_vec(),
@@ -114,7 +115,7 @@ impl Job for Exec {
             toolbox: if self.toolbox { Some(shell::toolbox()?) } else { None },
             size: self.size,
         };
-        let (id, console) = context.engine.exec(&container, options, self.detach).await?;
+        let (id, console) = context.engine.exec(&container, options, self.detach, monitor).await?;
         context.engine.tell(&container, "exec_start", &[("execID", id.clone())]);
         Ok(Started { id, console })
     }

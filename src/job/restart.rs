@@ -42,7 +42,7 @@ async fn one(name: &str, signal: Option<i32>, time: Option<u64>, context: &JobCo
     if container.state.status.is_alive() {
         context.engine.stop(&container, signal, time).await?;
     }
-    context.engine.start(&container.id, None).await?;
+    context.engine.start(&container.id, None, context.engine.foresee()).await?;
     let container = context.engine.container_by_id(&container.id)?;
     context.engine.tell(&container, "restart", &[]);
     Ok(())

@@ -54,6 +54,7 @@ impl Job for Run {
         let hello = Hello { stdin, output: true, scrollback: false, exit: true, size: self.size };
         let remove = self.options.rm;
         let detach = self.detach;
+        let monitor = context.engine.foresee();
         let created = create::create(self.options, &context).await?;
         let (console, first) = if detach {
             (None, None)
@@ -61,7 +62,7 @@ impl Job for Run {
             let (ours, theirs) = attach::pair()?;
             (Some(Console::open(ours, hello).await?), Some(theirs))
         };
-        match context.engine.start(&created.id, first).await {
+        match context.engine.start(&created.id, first, monitor).await {
             Ok(()) => Ok(Started { id: created.id, name: created.name, console }),
             Err(error) => {
                 // What could not be started and is to be removed at its end is at its end.

@@ -46,17 +46,18 @@ impl Job for Start {
     async fn run(self, context: JobContext) -> Result<Outcome> {
         if self.attach || self.interactive {
             let [name] = self.containers.as_slice() else { return Err(Error::invalid("only one container can be attached to at once")) };
+            let monitor = context.engine.foresee();
             let container = context.engine.container(name)?;
             let (ours, theirs) = attach::pair()?;
             let hello = Hello { stdin: self.interactive && container.config.open_stdin, output: true, scrollback: false, exit: true, size: self.size };
             let console = Console::open(ours, hello).await?;
-            context.engine.start(&container.id, Some(theirs)).await?;
+            context.engine.start(&container.id, Some(theirs), monitor).await?;
             return Ok(Outcome { console: Some((container, console)), several: Several::default() });
         }
         let mut several = Several::default();
         for name in &self.containers {
             let result = match context.engine.container(name) {
-                Ok(container) => context.engine.start(&container.id, None).await,
+                Ok(container) => context.engine.start(&container.id, None, context.engine.foresee()).await,
                 Err(error) => Err(error),
             };
             several.add(name, result);

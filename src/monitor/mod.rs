@@ -14,6 +14,7 @@
 mod client;
 mod console;
 mod etc;
+mod idle;
 pub mod log;
 pub mod protocol;
 mod record;
@@ -21,14 +22,14 @@ mod session;
 mod start;
 mod toolbox;
 
+pub use idle::Idle;
 pub use record::Record;
 
 use crate::container::{Container, Place};
 use crate::execdriver::spec::ExecOptions;
-use crate::sys::spawn;
-use rustix::fs::{MemfdFlags, Mode, OFlags};
+use idle::Given;
 use serde::{Deserialize, Serialize};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -46,8 +47,6 @@ pub struct Task {
     pub hidden: Vec<PathBuf>,
     /// A process beside the first one, with the name of its socket; `None` for the container itself.
     pub exec: Option<(String, ExecOptions)>,
-    /// A first client comes along as a descriptor.
-    pub first_client: bool,
 }
 
 /// How a start went.
@@ -57,39 +56,6 @@ pub enum Outcome {
     Started(i32),
     /// It does not: the exit status, and why.
     Failed(i32, String),
-}
-
-/// Starts a monitor and waits until its process runs, or does not.
-///
-/// `lock` is the container's locked `monitor.lock`; `first_client` a socket whose other end gets all output from the
-/// first byte on.
-///
-/// # Errors
-/// The kernel's, where the monitor itself cannot be started.
-pub fn run(task: &Task, lock: OwnedFd, first_client: Option<OwnedFd>) -> io::Result<Outcome> {
-    let text = rustix::fs::memfd_create("task", MemfdFlags::CLOEXEC)?;
-    let mut file = std::fs::File::from(text);
-    file.write_all(&serde_json::to_vec(task).map_err(io::Error::other)?)?;
-    rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0))?;
-    let (mut ready, theirs) = io::pipe()?;
-    let words = task.place.run(&task.container.id).join("monitor.err");
-    let words = rustix::fs::open(
-        &words,
-        OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOFOLLOW,
-        Mode::from_raw_mode(0o600),
-    )?;
-    let mut fds = vec![file.as_fd(), theirs.as_fd(), lock.as_fd()];
-    fds.extend(first_client.iter().map(AsFd::as_fd));
-    let (_, pidfd) = spawn::again(NAME, &fds, words.as_fd())?;
-    drop(fds);
-    drop((theirs, lock, first_client));
-    let mut answer = Vec::new();
-    ready.read_to_end(&mut answer)?;
-    // Nobody waits for a monitor; if it ends while we live, it must not stay as a zombie.
-    reap_later(pidfd);
-    serde_json::from_slice(&answer).map_err(|_| {
-        io::Error::other(format!("the monitor of container {} ended before it said a word; its last ones are in monitor.err", task.container.name))
-    })
 }
 
 /// Reaps a monitor once it ends, on a thread that does nothing else for all of them.
@@ -137,16 +103,12 @@ pub fn main_if_asked(record: fn(&Task) -> Box<dyn Record>) {
 }
 
 fn work(record: fn(&Task) -> Box<dyn Record>) -> io::Result<()> {
-    let mut text = Vec::new();
-    std::fs::File::from(spawn::inherited(spawn::FIRST_FD)?).read_to_end(&mut text)?;
-    let task: Task = serde_json::from_slice(&text).map_err(io::Error::other)?;
-    drop(text);
-    let ready = spawn::inherited(spawn::FIRST_FD + 1)?;
-    let lock = spawn::inherited(spawn::FIRST_FD + 2)?;
-    let first = if task.first_client { Some(spawn::inherited(spawn::FIRST_FD + 3)?) } else { None };
+    let Some(Given { task, ready, lock, first_client }) = idle::wait()? else { return Ok(()) };
     let _ = rustix::thread::set_name(c"kapal-monitor");
     let mut record = record(&task);
-    let result = session::run(&task, &mut *record, start::Ready::new(ready), first);
+    let result = session::run(&task, &mut *record, start::Ready::new(ready), first_client);
+    // Whoever waits for the end need not wait for what is done at leisure.
     drop(lock);
+    record.rest();
     result
 }

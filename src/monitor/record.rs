@@ -15,6 +15,8 @@ pub trait Record {
     fn restarting(&mut self, status: i32, oom_killed: bool) -> Result<(), String>;
     /// The process ended for good.
     fn exited(&mut self, status: i32, oom_killed: bool, stopped_by_user: bool) -> Result<(), String>;
+    /// Nothing is to be told for a while: what is held for the next word is given back.
+    fn rest(&mut self);
     /// The container is to go, with its anonymous volumes (`--rm`); nothing of it runs any more.
     fn remove(&mut self) -> Result<(), String>;
 }

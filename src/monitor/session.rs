@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 const CLIENTS: usize = 256;
 /// How long clients may take to fetch what waits for them when everything has ended.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// A process that has run for so long is here to stay: what its start needed is given back.
+const SETTLED: Duration = Duration::from_secs(1);
 /// A run of this length makes the policy forget the ones before.
 const LONG_RUN: Duration = Duration::from_secs(10);
 
@@ -41,6 +43,7 @@ struct Session<'a> {
     paused: bool,
     stopped_by_user: bool,
     kill_at: Option<Instant>,
+    settle_at: Option<Instant>,
     buffer: Vec<u8>,
 }
 
@@ -68,6 +71,7 @@ pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option
         paused: false,
         stopped_by_user: false,
         kill_at: None,
+        settle_at: None,
         buffer: vec![0; 64 << 10],
     };
     let result = session.life(&mut ready);
@@ -124,7 +128,7 @@ impl Session<'_> {
             say("cannot record the start", told);
         }
         ready.say(&Outcome::Started(pid));
-        crate::sys::spawn::trim_memory();
+        self.settle_at = Some(Instant::now() + SETTLED);
         while self.pidfd.is_some() {
             if let Some(status) = self.turn(None) {
                 self.drain();
@@ -160,6 +164,11 @@ impl Session<'_> {
             self.kill_at = None;
             let _ = self.signal(libc::SIGKILL);
         }
+        if self.settle_at.is_some_and(|at| at <= now) {
+            self.settle_at = None;
+            self.record.rest();
+            crate::sys::spawn::trim_memory();
+        }
         self.clients.iter_mut().for_each(|client| client.lose_patience(now));
         if events.signal {
             self.own_signal();
@@ -185,7 +194,7 @@ impl Session<'_> {
     fn wait(&self, until: Option<Instant>) -> Events {
         let held_back = self.clients.iter().any(Client::holds_back);
         let takes_input = self.console.takes_input();
-        let deadline = self.clients.iter().filter_map(Client::deadline).chain(self.kill_at).chain(until).min();
+        let deadline = self.clients.iter().filter_map(Client::deadline).chain(self.kill_at).chain(self.settle_at).chain(until).min();
         let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
         let ended = self.pidfd.as_ref().map(|fd| push(&mut fds, fd, PollFlags::IN));
         let mut outputs = Vec::new();
