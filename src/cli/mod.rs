@@ -61,7 +61,8 @@ async fn run(arguments: args::Arguments) -> ExitCode {
                 // Answers without a store: also where there is none.
                 return ended(inspect::version(version.format.format.as_deref(), &mut face), failure);
             }
-            let engine = match Engine::open(options) {
+            let open = if has_command(&verb) { Engine::open_to_start } else { Engine::open };
+            let engine = match open(options) {
                 Ok(engine) => engine,
                 Err(error) => return fail(&error, failure),
             };
@@ -91,11 +92,13 @@ async fn run(arguments: args::Arguments) -> ExitCode {
 
 /// The status of a verb that fails by our own fault: 125 where the command inside has a status of its own.
 pub fn failure_status(verb: &verb::Verb) -> i32 {
+    if has_command(verb) { 125 } else { 1 }
+}
+
+/// Whether a verb is there to start a command.
+fn has_command(verb: &verb::Verb) -> bool {
     use verb::{ContainerOther as C, ContainerVerb, Verb as V};
-    match verb {
-        V::Run(_) | V::Exec(_) | V::Container(ContainerVerb::Other(C::Run(_) | C::Exec(_))) => 125,
-        _ => 1,
-    }
+    matches!(verb, V::Run(_) | V::Exec(_) | V::Container(ContainerVerb::Other(C::Run(_) | C::Exec(_))))
 }
 
 /// An error's exit status: what the command inside would have had, or `failure`.

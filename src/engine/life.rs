@@ -9,6 +9,7 @@ use crate::monitor::protocol::{Hello, Request};
 use crate::monitor::{Idle, Outcome, Task};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 use tokio::task::JoinHandle;
 
 /// A failed start as the error the user sees.
@@ -25,6 +26,10 @@ fn refusal(status: i32, why: String) -> Error {
 pub struct Foreseen(JoinHandle<std::io::Result<Idle>>);
 
 impl Foreseen {
+    pub(super) fn new() -> Self {
+        Self(tokio::task::spawn_blocking(Idle::spawn))
+    }
+
     async fn ready(self) -> Result<Idle> {
         let failed = |error| Error::io("cannot start a monitor", &error);
         self.0.await.map_err(|e| Error::new(Kind::Failed, format!("the start broke down: {e}")))?.map_err(failed)
@@ -34,7 +39,8 @@ impl Foreseen {
 impl Engine {
     /// A start is to come: its monitor can be executed meanwhile. What is not used in the end leaves nothing.
     pub fn foresee(&self) -> Foreseen {
-        Foreseen(tokio::task::spawn_blocking(Idle::spawn))
+        let early = self.0.foreseen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        early.unwrap_or_else(Foreseen::new)
     }
 
     /// What the `host` image hides of this machine: the store itself.

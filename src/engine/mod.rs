@@ -79,6 +79,7 @@ struct Inner {
     /// The socket on which this engine hears of other processes' changes, if it listens.
     ear: Mutex<Option<PathBuf>>,
     documents: Documents,
+    foreseen: Mutex<Option<life::Foreseen>>,
 }
 
 struct Drivers {
@@ -114,9 +115,21 @@ impl Engine {
             events: broadcast::channel(1024).0,
             ear: Mutex::default(),
             documents: Documents::default(),
+            foreseen: Mutex::default(),
         };
         let engine = Self(Arc::new(inner));
         engine.recover()?;
+        Ok(engine)
+    }
+
+    /// Opens the store as [`Engine::open`] does, for a start that is to come next: its monitor is executed beside that.
+    ///
+    /// # Errors
+    /// As for `open`.
+    pub fn open_to_start(options: Options) -> Result<Self> {
+        let foreseen = life::Foreseen::new();
+        let engine = Self::open(options)?;
+        *engine.0.foreseen.lock().unwrap_or_else(PoisonError::into_inner) = Some(foreseen);
         Ok(engine)
     }
 

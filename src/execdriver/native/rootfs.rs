@@ -151,23 +151,20 @@ pub fn hide(spec: &Spec) -> Result<(), StartError> {
     for path in linux.masked_paths().iter().flatten() {
         let Some(found) = find(root, path) else { continue };
         let is_folder = rustix::fs::fstat(&found).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir());
-        let cover = if is_folder {
-            // One empty folder covers all of them.
-            let source = match empty.take() {
-                Some(made) => made,
-                None => nothing()?,
-            };
-            let copy = open_tree(&source, "", OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH);
-            empty = Some(source);
-            match copy {
-                Ok(copy) => copy,
-                // Older kernels copy no mount that is attached nowhere.
-                Err(_) => nothing()?,
+        let cover = match (&empty, is_folder) {
+            // One empty folder covers all of them. The first is covered by itself, not by a copy: to let go of a mount that is
+            // attached nowhere takes the kernel as long as the other twenty mounts together.
+            (None, true) => nothing()?,
+            (Some(first), true) => {
+                let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+                open_tree(first, "", flags).map_err(failed(path))?
             }
-        } else {
-            copy_of(root, "/dev/null").map_err(failed(path))?
+            (_, false) => copy_of(root, "/dev/null").map_err(failed(path))?,
         };
         attach_at(cover.as_fd(), found.as_fd()).map_err(failed(path))?;
+        if is_folder {
+            empty.get_or_insert(cover);
+        }
     }
     for path in linux.readonly_paths().iter().flatten() {
         let Some(found) = find(root, path) else { continue };
