@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 pub const SCHEMA_VERSION: i64 = 1;
 
 /// A write-ahead log of this many bytes is worth the syncs of moving it into the file.
-const LONG_LOG: u64 = 1 << 20;
+const LONG_LOG: u64 = 512 << 10;
 
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(30);

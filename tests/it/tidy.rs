@@ -54,12 +54,12 @@ impl File {
         rust_text::read(&self.text)
     }
 
-    /// `graph` for src/graph/diff.rs and src/graph.rs; `None` for main.rs, lib.rs and what is not in src.
+    /// `graph` for src/graph/diff.rs and src/graph.rs; `None` for main.rs, lib.rs, build.rs and what is not in src.
     fn room(&self) -> Option<&str> {
         let inside = self.path.strip_prefix("src/")?;
         let room = inside.split('/').next().unwrap_or(inside);
         let room = room.strip_suffix(".rs").unwrap_or(room);
-        (!matches!(room, "main" | "lib")).then_some(room)
+        (!matches!(room, "main" | "lib" | "build")).then_some(room)
     }
 
     /// How many modules deep it is: 1 for src/graph/mod.rs, 2 for src/graph/diff.rs.
@@ -67,7 +67,7 @@ impl File {
         let parts: Vec<&str> = self.path.trim_start_matches("src/").split('/').collect();
         match parts.last() {
             Some(&"mod.rs") => parts.len() - 1,
-            Some(&("lib.rs" | "main.rs")) if parts.len() == 1 => 0,
+            Some(&("lib.rs" | "main.rs" | "build.rs")) if parts.len() == 1 => 0,
             _ => parts.len(),
         }
     }
