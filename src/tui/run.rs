@@ -56,18 +56,27 @@ enum End {
 /// The signals that concern the terminal.
 struct Signals {
     ending: Vec<(i32, Signal)>,
+    stopping: Signal,
     continued: Signal,
+}
+
+/// What a signal wants.
+enum Wish {
+    End(i32),
+    Stop,
+    /// We were continued.
+    Wake,
 }
 
 impl Signals {
     fn open() -> io::Result<Self> {
         let kinds = [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit(), SignalKind::terminate()];
         let ending = kinds.into_iter().map(|kind| Ok((kind.as_raw_value(), signal(kind)?))).collect::<io::Result<_>>()?;
-        Ok(Self { ending, continued: signal(SignalKind::from_raw(nix::sys::signal::Signal::SIGCONT as i32))? })
+        let one = |number: nix::sys::signal::Signal| signal(SignalKind::from_raw(number as i32));
+        Ok(Self { ending, stopping: one(nix::sys::signal::Signal::SIGTSTP)?, continued: one(nix::sys::signal::Signal::SIGCONT)? })
     }
 
-    /// The number of a signal that ends us, or `None` when we were continued.
-    async fn next(&mut self) -> Option<i32> {
+    async fn next(&mut self) -> Wish {
         let ending = self.ending.iter_mut().map(|(number, signal)| {
             let number = *number;
             Box::pin(async move {
@@ -76,8 +85,9 @@ impl Signals {
             })
         });
         tokio::select! {
-            (number, ..) = futures_util::future::select_all(ending) => Some(number),
-            _ = self.continued.recv() => None,
+            (number, ..) = futures_util::future::select_all(ending) => Wish::End(number),
+            _ = self.stopping.recv() => Wish::Stop,
+            _ = self.continued.recv() => Wish::Wake,
         }
     }
 }
@@ -146,9 +156,10 @@ impl Session {
                     // What a key does is seen at once.
                     self.draw()?;
                 }
-                number = signals.next() => match number {
-                    Some(number) => return Ok(End::Signal(number)),
-                    None => self.wake()?,
+                wish = signals.next() => match wish {
+                    Wish::End(number) => return Ok(End::Signal(number)),
+                    Wish::Stop => self.stop()?,
+                    Wish::Wake => self.wake()?,
                 },
                 () = tokio::time::sleep_until(self.asleep.unwrap_or(next_frame)), if self.asleep.is_some() => self.wake()?,
                 () = tokio::time::sleep_until(next_frame), if self.dirty && self.asleep.is_none() => self.draw()?,
@@ -197,16 +208,23 @@ impl Session {
                     self.model.world.remember(line.clone());
                     self.works.perform(Effect::Remember(line));
                 }
-                Effect::Suspend => {
-                    terminal::give_back();
-                    // The signal need not have stopped us when the call is back: what follows waits until it has.
-                    self.asleep = Some(Instant::now() + STOPPING);
-                    terminal::sleep()?;
-                }
+                // The signal comes to us as well.
+                Effect::Suspend => terminal::sleep()?,
                 other => self.works.perform(other),
             }
         }
         Ok(None)
+    }
+
+    /// Gives the terminal back and stops, until someone continues us.
+    fn stop(&mut self) -> io::Result<()> {
+        terminal::give_back();
+        if !terminal::stop()? {
+            return self.wake();
+        }
+        // The signal need not have stopped us when the call is back: what follows waits until it has.
+        self.asleep = Some(Instant::now() + STOPPING);
+        Ok(())
     }
 
     /// The terminal is ours again, and nothing on it need be as we left it.

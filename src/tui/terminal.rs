@@ -6,6 +6,8 @@ use crossterm::cursor::Show;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getpgid, getpgrp, getsid};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fs::File;
 use std::io::{self, IsTerminal, Stdout, Write};
@@ -90,12 +92,43 @@ pub fn faults() -> Vec<String> {
     std::mem::take(&mut *hold(&FAULTS))
 }
 
-/// Stops this process as ctrl-z does to others. Where nobody could continue it the kernel does nothing.
+/// Asks this process and those that were started with it to stop, as ctrl-z does where a terminal is not raw.
 ///
 /// # Errors
 /// The kernel's.
 pub fn sleep() -> io::Result<()> {
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(0), nix::sys::signal::Signal::SIGTSTP).map_err(Into::into)
+    kill(Pid::from_raw(0), Signal::SIGTSTP).map_err(Into::into)
+}
+
+/// Stops this process, which was asked to; false where nobody could continue it.
+///
+/// The signal that asked has a handler, so that the terminal is given back first: what stops us is another one, which the
+/// kernel does not hold back from a group of processes without a shell. That is looked at here.
+///
+/// # Errors
+/// The kernel's.
+pub fn stop() -> io::Result<bool> {
+    let can = has_shell().unwrap_or(false);
+    if can {
+        kill(Pid::this(), Signal::SIGSTOP)?;
+    }
+    Ok(can)
+}
+
+/// Whether an ancestor controls the jobs of this terminal: it is of our session, and not of our group.
+fn has_shell() -> io::Result<bool> {
+    let (group, session) = (getpgrp(), getsid(None)?);
+    let mut ancestor = Pid::parent();
+    while ancestor.as_raw() > 0 && getsid(Some(ancestor))? == session {
+        if getpgid(Some(ancestor))? != group {
+            return Ok(true);
+        }
+        let stat = std::fs::read_to_string(format!("/proc/{ancestor}/stat"))?;
+        // Source: proc_pid_stat(5). The second field is a name in brackets, with whatever it holds; state and parent follow.
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
+        ancestor = Pid::from_raw(parent.unwrap_or(0));
+    }
+    Ok(false)
 }
 
 fn hold<T>(what: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

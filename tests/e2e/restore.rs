@@ -38,6 +38,26 @@ fn it_is_put_aside_and_brought_back() {
 }
 
 #[test]
+fn it_is_put_aside_from_outside_as_well() {
+    let Some(store) = Store::new() else { return };
+    let window = Window::open(&store, 90, 24);
+    window.kapal().sees("No containers yet.");
+    for _ in 0..2 {
+        kill(window.process(), Signal::SIGTSTP).unwrap();
+        window.sees("Stopped");
+        window.is_given_back();
+        window.line("clear").line("fg").sees("No containers yet.");
+        assert_eq!(window.knows("#{alternate_on}"), "1");
+        window.keys(&["4"]).sees("Volumes").keys(&["1"]).sees("No containers yet.");
+    }
+    // Stopped and continued without a word of the shell's: the screen is there again.
+    kill(window.process(), Signal::SIGTSTP).unwrap();
+    window.sees("Stopped").line("clear; kill -CONT %1; fg").sees("No containers yet.").keys(&["q"]);
+    window.until("the shell is back", |text| text.trim_end().ends_with("ready>"));
+    window.is_given_back();
+}
+
+#[test]
 fn where_nobody_could_continue_it_it_goes_on() {
     let Some(store) = Store::new() else { return };
     let window = Window::open(&store, 90, 24);
