@@ -3,6 +3,7 @@
 use super::selection::{self, Selection};
 use super::terminal::Terminal;
 use super::view::View;
+use crate::tui::theme::Depth;
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -43,8 +44,13 @@ fn text_colours_and_attributes_are_drawn() {
     assert_eq!(buffer[(1, 1)].modifier, Modifier::REVERSED | Modifier::UNDERLINED);
     let area = Rect::new(0, 0, 20, 3);
     let mut plain = Buffer::empty(area);
-    View::new(&terminal).style(Style::new().bg(Color::Blue)).colours(|_| Color::Reset).render(area, &mut plain);
+    View::new(&terminal).style(Style::new().bg(Color::Blue)).depth(Depth::None).render(area, &mut plain);
     assert_eq!((plain[(0, 0)].fg, plain[(0, 0)].bg, plain[(19, 2)].bg), (Color::Reset, Color::Blue, Color::Blue));
+    let mut few = Buffer::empty(area);
+    View::new(&terminal).depth(Depth::Sixteen).render(area, &mut few);
+    let named = |colour| !matches!(colour, Color::Rgb(..) | Color::Indexed(_));
+    assert_eq!((few[(0, 0)].fg, few[(5, 0)].bg), (Color::Red, Color::Black));
+    assert!((0..20).all(|x| named(few[(x, 0)].fg) && named(few[(x, 0)].bg)), "{few:?}");
 }
 
 #[test]

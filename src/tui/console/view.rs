@@ -3,6 +3,7 @@
 use super::selection::Selection;
 use super::terminal::Terminal;
 use crate::text;
+use crate::tui::theme::Depth;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -15,13 +16,13 @@ pub struct View<'a> {
     terminal: &'a Terminal,
     style: Style,
     selection: Option<(&'a Selection, Style)>,
-    colours: fn(Color) -> Color,
+    depth: Depth,
 }
 
 impl<'a> View<'a> {
     /// A view with the real terminal's own colours.
     pub fn new(terminal: &'a Terminal) -> Self {
-        Self { terminal, style: Style::reset(), selection: None, colours: |colour| colour }
+        Self { terminal, style: Style::reset(), selection: None, depth: Depth::True }
     }
 
     /// What stands for the program's default colours.
@@ -38,10 +39,10 @@ impl<'a> View<'a> {
         self
     }
 
-    /// Passes each of the program's colours through `colours`: for real terminals that have fewer, or none.
+    /// Takes the program's colours down to so many: where the real terminal has fewer, or none are wanted.
     #[must_use]
-    pub fn colours(mut self, colours: fn(Color) -> Color) -> Self {
-        self.colours = colours;
+    pub fn depth(mut self, depth: Depth) -> Self {
+        self.depth = depth;
         self
     }
 
@@ -52,17 +53,12 @@ impl<'a> View<'a> {
     }
 
     fn cell_style(&self, cell: &vt100::Cell) -> Style {
-        let colour = |colour| match colour {
-            vt100::Color::Default => None,
-            vt100::Color::Idx(index) => Some((self.colours)(indexed(index))),
-            vt100::Color::Rgb(red, green, blue) => Some((self.colours)(Color::Rgb(red, green, blue))),
-        };
         let mut style = self.style;
-        if let Some(front) = colour(cell.fgcolor()) {
-            style = style.fg(front);
-        }
-        if let Some(back) = colour(cell.bgcolor()) {
-            style = style.bg(back);
+        if self.depth != Depth::None {
+            let (front, back) = (colour(cell.fgcolor()), colour(cell.bgcolor()));
+            style.bg = back.map(|back| self.depth.color(back)).or(style.bg);
+            style.fg =
+                front.map(|front| if back.is_some() && back != Some(front) { self.depth.front(front, style.bg) } else { self.depth.color(front) }).or(style.fg);
         }
         let attributes = [
             (cell.bold(), Modifier::BOLD),
@@ -110,6 +106,14 @@ fn put(buffer: &mut Buffer, x: u16, y: u16, symbol: &str, style: Style) {
     if let Some(cell) = buffer.cell_mut((x, y)) {
         *cell = Cell::default();
         cell.set_symbol(symbol).set_style(style);
+    }
+}
+
+fn colour(colour: vt100::Color) -> Option<Color> {
+    match colour {
+        vt100::Color::Default => None,
+        vt100::Color::Idx(index) => Some(indexed(index)),
+        vt100::Color::Rgb(red, green, blue) => Some(Color::Rgb(red, green, blue)),
     }
 }
 

@@ -71,6 +71,14 @@ impl Depth {
         }
     }
 
+    /// The same for what stands on a `ground` and has to be told from it.
+    pub fn front(self, color: Color, ground: Option<Color>) -> Color {
+        match self {
+            Self::None => Color::Reset,
+            _ => self.nearest(color, ground),
+        }
+    }
+
     /// The nearest to `color`, but not `taken`.
     fn nearest(self, color: Color, taken: Option<Color>) -> Color {
         match (self, color) {

@@ -100,6 +100,18 @@ impl Theme {
         }
     }
 
+    /// How many colours it takes: those that a program in a console may have beside it.
+    pub fn depth(&self) -> Depth {
+        let colours = self.styles.iter().chain(&self.series).flat_map(|style| [style.fg, style.bg]).flatten();
+        let needed = colours.chain([self.background]).map(|colour| match colour {
+            Color::Reset => Depth::None,
+            Color::Rgb(..) => Depth::True,
+            Color::Indexed(_) => Depth::Indexed,
+            _ => Depth::Sixteen,
+        });
+        needed.max().unwrap_or(Depth::None)
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name

@@ -167,3 +167,10 @@ fn lines_of_a_chart_differ() {
         }
     }
 }
+
+#[test]
+fn programs_get_as_many_colours_as_the_theme_takes() {
+    let depth = |name: &str, at| Theme::named(name).unwrap().at(at).depth();
+    assert_eq!(["dark", "terminal", "plain"].map(|name| depth(name, Depth::True)), [Depth::True, Depth::Sixteen, Depth::None]);
+    assert_eq!([Depth::Indexed, Depth::Sixteen, Depth::None].map(|at| depth("dark", at)), [Depth::Indexed, Depth::Sixteen, Depth::None]);
+}

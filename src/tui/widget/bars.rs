@@ -33,7 +33,7 @@ pub fn draw(area: Rect, buffer: &mut Buffer, theme: &Theme, parts: &Parts, ended
     }
     for (row, at) in order.into_iter().enumerate() {
         let line = Rect { y: area.y + 1 + row as u16, height: 1, ..area };
-        part(line, buffer, theme, &parts.list()[at], parts.rate(Some(at)).filter(|_| !ended));
+        part(line, buffer, theme, &parts.list()[at], (parts.rate(Some(at)), ended));
     }
 }
 
@@ -58,28 +58,31 @@ fn sum(line: Rect, buffer: &mut Buffer, theme: &Theme, parts: &Parts, ended: boo
     word(buffer, x, line, &figures, figures_room, theme.text());
 }
 
-fn part(line: Rect, buffer: &mut Buffer, theme: &Theme, part: &Part, rate: Option<f64>) {
+fn part(line: Rect, buffer: &mut Buffer, theme: &Theme, part: &Part, (rate, ended): (Option<f64>, bool)) {
     let style = if part.is_done() {
         theme.success()
+    } else if ended {
+        theme.muted()
     } else if part.moves() || part.status == "Extracting" {
         theme.pending()
     } else {
         theme.muted()
     };
     let x = word(buffer, line.x, line, &part.id, NAME + 1, theme.muted());
-    let x = word(buffer, x, line, said(&part.status), STATUS, style);
+    let x = word(buffer, x, line, said(part, ended), STATUS, style);
     let Some(total) = part.total else { return };
     let x = bar(buffer, x, line, FIGURES, (part.done, total), theme);
     let mut figures = if part.is_done() { size::decimal(total) } else { format!("{} / {}", size::decimal(part.done), size::decimal(total)) };
-    if let Some(rate) = rate.filter(|rate| part.moves() && *rate > 0.0) {
+    if let Some(rate) = rate.filter(|rate| !ended && part.moves() && *rate > 0.0) {
         figures = format!("{figures}  {}/s", size::decimal(rate as u64));
     }
     word(buffer, x, line, &figures, FIGURES, theme.muted());
 }
 
-/// What is said of a part, in a word.
-fn said(status: &str) -> &str {
-    match status {
+/// What is said of a part, in a word. With the end of the whole nothing waits or moves any more.
+fn said(part: &Part, ended: bool) -> &str {
+    match part.status.as_str() {
+        _ if ended && !part.is_done() => "stopped",
         "Waiting" | "Preparing" => "waiting",
         "Downloading" => "downloading",
         "Pushing" => "pushing",
