@@ -47,7 +47,7 @@ const LIVE: [(&str, &[&str], &str); 3] = [
         &["-d", "-m", "128m", "--cpus", "0.25"],
         "n=0; while :; do n=$((n + 1)); i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; echo round $n; echo $n >>/root/rounds; [ $((n % 10)) -ne 0 ] || echo ten more >&2; done",
     ),
-    ("demo-shell", &["-d", "-i", "-t", "-m", "256m"], "echo 'attach here: this shell is on your machine, and nothing it changes is'; exec sh"),
+    ("demo-shell", &["-d", "-i", "-t", "-m", "256m"], "echo 'attach here: a shell on the files of this machine; what it changes stays in here'; exec sh"),
 ];
 
 /// Opens the screens with the live containers, and takes those away when the user leaves.

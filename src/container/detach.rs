@@ -7,6 +7,7 @@
 //!      └─────────────────┘ another key, or 500 ms without one: what was held is passed on
 //! ```
 
+use std::fmt;
 use std::time::Duration;
 
 /// How long a key that could begin the sequence is held back. A lone ctrl-p is the shell's "previous line": without
@@ -38,6 +39,21 @@ impl DetachKeys {
         }
         let bytes = text.split(',').map(key).collect::<Result<Vec<u8>, String>>()?;
         if bytes.len() > MOST { Err(format!("{} detach keys: at most {MOST} are allowed", bytes.len())) } else { Ok(Self(bytes)) }
+    }
+}
+
+impl fmt::Display for DetachKeys {
+    /// As they are pressed: `ctrl-p ctrl-q`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, &key) in self.0.iter().enumerate() {
+            let gap = if place > 0 { " " } else { "" };
+            match key {
+                0..0x20 => write!(formatter, "{gap}ctrl-{}", char::from(key | 0x40).to_ascii_lowercase())?,
+                0x7f => write!(formatter, "{gap}backspace")?,
+                _ => write!(formatter, "{gap}{}", char::from(key))?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -74,6 +90,11 @@ impl Detach {
     /// A watch for `keys`.
     pub fn new(keys: DetachKeys) -> Self {
         Self { keys: keys.0, held: 0 }
+    }
+
+    /// The sequence that it watches for.
+    pub fn keys(&self) -> DetachKeys {
+        DetachKeys(self.keys.clone())
     }
 
     /// Takes what was typed.

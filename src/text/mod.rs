@@ -89,6 +89,46 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(if columns == 0 { String::new() } else { format!("{}…", &text[..end]) })
 }
 
+/// The same from the other end: of a long name of an image the end tells more.
+pub fn truncate_start(text: &str, columns: usize) -> Cow<'_, str> {
+    if width::of(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let room = columns.saturating_sub(1);
+    // A mark without what it stands on would stand on the ellipsis.
+    let stands = |at: &usize| text[*at..].chars().next().is_some_and(|c| width::of(c.encode_utf8(&mut [0; 4])) > 0);
+    let start = text.char_indices().map(|(at, _)| at).filter(stands).find(|&at| width::of(&text[at..]) <= room).unwrap_or(text.len());
+    Cow::Owned(if columns == 0 { String::new() } else { format!("…{}", &text[start..]) })
+}
+
+/// `text` in lines of at most `columns` columns: whole words, as far as these are not longer than a line.
+pub fn wrap(text: &str, columns: usize) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let line = beginning(rest, columns);
+        lines.push(line.trim_end());
+        rest = rest[line.len()..].trim_start();
+    }
+    lines
+}
+
+/// As much of `text` as a line holds; one character at least.
+fn beginning(text: &str, columns: usize) -> &str {
+    let mut end = 0;
+    let mut space = None;
+    for (at, c) in text.char_indices() {
+        let next = at + c.len_utf8();
+        if c == ' ' {
+            space = Some(at);
+        } else if end > 0 && width::of(&text[..next]) > columns {
+            return &text[..space.unwrap_or(end)];
+        }
+        end = next;
+    }
+    text
+}
+
 /// `text` in double quotes, as tables show commands and templates `%q`.
 pub fn quoted(text: &str) -> String {
     format!("\"{}\"", clean(&text.replace('\\', "\\\\").replace('"', "\\\"")))
@@ -98,6 +138,25 @@ pub fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn what_is_cut_at_its_start_keeps_its_end() {
+        assert_eq!(truncate_start("registry/busybox:1", 10), "…busybox:1");
+        assert_eq!(truncate_start("short", 5), "short");
+        assert_eq!(truncate_start("日本語", 4), "…語");
+        assert_eq!(truncate_start("ae\u{301}xyz", 5), "ae\u{301}xyz");
+        assert_eq!(truncate_start("abe\u{301}xy", 3), "…xy");
+        assert_eq!((truncate_start("ab", 1), truncate_start("ab", 0)), ("…".into(), "".into()));
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(wrap("run -it host sh", 8), ["run -it", "host sh"]);
+        assert_eq!(wrap("a longestword  b", 6), ["a", "longes", "tword", "b"]);
+        assert_eq!(wrap("日本語", 3), ["日", "本", "語"]);
+        assert_eq!(wrap("日x", 1), ["日", "x"]);
+        assert_eq!(wrap("  ", 4), [""; 0]);
+    }
 
     #[test]
     fn escapes_are_shown() {

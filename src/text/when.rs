@@ -26,6 +26,23 @@ pub fn human(length: Duration) -> String {
     }
 }
 
+/// How long, as narrow as it can be told: `42s`, `5m`, `3h`, `12d`, `2y`.
+pub fn short(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match (seconds, seconds / 60, seconds / 3600, seconds / 86400) {
+        (0..=59, ..) => format!("{seconds}s"),
+        (_, minutes @ 1..=59, ..) => format!("{minutes}m"),
+        (.., hours @ 1..=47, _) => format!("{hours}h"),
+        (.., days @ 2..=729) => format!("{days}d"),
+        (.., days) => format!("{}y", days / 365),
+    }
+}
+
+/// `5m ago`.
+pub fn short_ago(then: Timestamp, now: Timestamp) -> String {
+    format!("{} ago", short(since(then, now)))
+}
+
 /// How long it is from `then` to `now`; no time if `then` is still to come.
 pub fn since(then: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(then)).unwrap_or_default()
@@ -137,6 +154,12 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn short_lengths_keep_their_largest_unit() {
+        let told = [0, 59, 60, 3599, 3600, 172_799, 172_800, 86400 * 729, 86400 * 730].map(|seconds| short(Duration::from_secs(seconds)));
+        assert_eq!(told, ["0s", "59s", "1m", "59m", "1h", "47h", "2d", "729d", "2y"]);
     }
 
     #[test]

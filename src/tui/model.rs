@@ -1,6 +1,6 @@
 //! Everything on screen, as one value: what `update` changes and `view` draws.
 
-use crate::tui::keymap::Context;
+use crate::tui::keymap::{Action, Context, HelpRow, Hint};
 use crate::tui::screen::{Pane, Screen, console, containers, images, jobs, networks, volumes};
 use crate::tui::world::World;
 use ratatui::layout::Rect;
@@ -77,8 +77,44 @@ impl Model {
         (screen, &self.world)
     }
 
+    /// The screen that gets keys, to be asked.
+    pub fn top(&self) -> &dyn Screen {
+        &**self.layers.last().unwrap_or(&self.panes[self.pane as usize])
+    }
+
     /// Where keys are looked up now.
     pub fn contexts(&self) -> Vec<Context> {
-        self.layers.last().unwrap_or(&self.panes[self.pane as usize]).contexts()
+        self.top().contexts()
+    }
+
+    /// Whether an action means something now: to the screen in front, or wherever one is.
+    pub fn takes(&self, action: Action) -> bool {
+        use Action as A;
+        let everywhere = match action {
+            A::Back => self.notice.is_some() || self.full || !self.layers.is_empty(),
+            A::NextPane | A::PreviousPane | A::FullScreen | A::Help | A::CommandLine | A::Run | A::Pull | A::Menu => true,
+            A::Theme | A::Redraw | A::Suspend | A::Quit => true,
+            _ => action.pane().is_some_and(|number| number < Pane::ALL.len()),
+        };
+        everywhere || self.top().takes(action)
+    }
+
+    /// Every key that means something now.
+    pub fn help(&self) -> Vec<HelpRow> {
+        let mut rows = self.world.config.keymap.help(&self.contexts());
+        rows.retain(|row| self.takes(row.action));
+        rows
+    }
+
+    /// The keys to be told of in the line below: those that would do something now.
+    pub fn hints(&self, room: usize) -> Vec<Hint> {
+        let keymap = &self.world.config.keymap;
+        if self.top().is_typing() {
+            return keymap.hints(&[Context::CommandLine], room, |action| matches!(action, Action::Accept | Action::Back));
+        }
+        let screen = self.top();
+        // Forms that open everywhere are told of where they are about what is in front.
+        let elsewhere = |action| self.takes(action) && !matches!(action, Action::Run | Action::Pull);
+        keymap.hints(&self.contexts(), room, |action| if screen.takes(action) { screen.fits(action, &self.world) } else { elsewhere(action) })
     }
 }

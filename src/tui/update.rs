@@ -58,7 +58,9 @@ fn pressed(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
 /// Does what a key stands for, in front or everywhere.
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     let (screen, world) = model.front();
-    if let Some(reaction) = screen.act(action, world) {
+    if screen.takes(action)
+        && let Some(reaction) = screen.act(action, world)
+    {
         return react(model, reaction);
     }
     everywhere(model, action)
@@ -97,7 +99,7 @@ fn everywhere(model: &mut Model, action: Action) -> Vec<Effect> {
             Reaction::none()
         }
         Action::Back if !model.layers.is_empty() => Reaction::close(),
-        Action::Help => Reaction::open(help::Help::new(model.contexts())),
+        Action::Help => Reaction::open(help::Help::new(&model.help(), model.top().watched())),
         Action::CommandLine => Reaction::open(command::CommandLine::new(&model.world)),
         Action::Run => Reaction::open(forms::run("", &model.world)),
         Action::Pull => Reaction::open(forms::pull(&model.world)),

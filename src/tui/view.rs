@@ -1,6 +1,7 @@
 //! The whole display: the panes' names above, the pane, what lies over it, and the line of keys below.
 
 use crate::text;
+use crate::tui::keymap::GAP;
 use crate::tui::model::Model;
 use crate::tui::screen::Pane;
 use ratatui::Frame;
@@ -75,14 +76,16 @@ fn footer(model: &Model, area: Rect, buffer: &mut Buffer) {
         buffer.set_stringn(x, area.y, way_out, room.saturating_sub(text::width::of(&words) + 2), theme.muted());
         return;
     }
+    let watched = model.top().watched().map(|(keys, label, _)| (keys.replace("ctrl-", "^"), label));
+    let taken = watched.as_ref().map_or(0, |(keys, label)| text::width::of(keys) + 1 + text::width::of(label) + GAP);
+    let hints = model.hints(room.saturating_sub(taken));
+    let all = watched.into_iter().chain(hints.iter().map(|hint| (hint.chord.short(), hint.label)));
     let mut x = area.x + 1;
-    for hint in model.world.config.keymap.hints(&model.contexts(), 16) {
-        let width = text::width::of(&hint.chord.short()) as u16 + 1 + text::width::of(hint.label) as u16;
-        if x + width > area.right() {
-            break;
+    for (keys, label) in all {
+        for (words, style) in [(keys.as_str(), theme.key()), (label, theme.hint())] {
+            buffer.set_stringn(x, area.y, words, usize::from(area.right().saturating_sub(x)), style);
+            x += text::width::of(words) as u16 + 1;
         }
-        buffer.set_string(x, area.y, hint.chord.short(), theme.key());
-        buffer.set_string(x + text::width::of(&hint.chord.short()) as u16 + 1, area.y, hint.label, theme.hint());
-        x += width + 2;
+        x += GAP as u16 - 1;
     }
 }

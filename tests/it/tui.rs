@@ -1,5 +1,6 @@
 //! The screens: keys on a real engine, and everything that could reach them by chance.
 
+mod hints;
 mod random;
 mod screens;
 mod stage;

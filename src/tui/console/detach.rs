@@ -16,6 +16,11 @@ impl Leaving {
         Self { detach: Detach::new(keys), due: None }
     }
 
+    /// The keys that leave.
+    pub fn keys(&self) -> DetachKeys {
+        self.detach.keys()
+    }
+
     /// A key became these bytes. A key of several bytes, an arrow for one, is none of the sequence.
     pub fn key(&mut self, bytes: &[u8], now: Instant) -> Typed {
         let typed = match bytes {

@@ -1,6 +1,7 @@
 //! What help and the status line say of the keys, read off the map itself, so that it cannot be wrong.
 
 use super::{Action, Chord, Context, Keymap, context};
+use crate::text::width;
 use std::cmp::Reverse;
 
 /// An action and the keys that do it.
@@ -25,6 +26,16 @@ pub struct Hint {
     pub action: Action,
     /// The same in a word or two.
     pub label: &'static str,
+}
+
+/// The columns between two hints.
+pub const GAP: usize = 2;
+
+impl Hint {
+    /// The columns it takes: the key, a space, the label.
+    pub fn width(&self) -> usize {
+        width::of(&self.chord.short()) + 1 + width::of(self.label)
+    }
 }
 
 impl Keymap {
@@ -55,13 +66,9 @@ impl Keymap {
         self.help(contexts).into_iter().filter(|row| row.action == action).flat_map(|row| row.chords).collect()
     }
 
-    /// The `max` keys that matter most in a place with these `contexts`, in the order in which to show them.
-    pub fn hints(&self, contexts: &[Context], max: usize) -> Vec<Hint> {
-        self.hints_where(contexts, max, |_| true)
-    }
-
-    /// The same, of the actions that apply just now (no `start` for what runs).
-    pub fn hints_where(&self, contexts: &[Context], max: usize, applies: impl Fn(Action) -> bool) -> Vec<Hint> {
+    /// The keys that matter most in a place with these `contexts`, of the actions that apply there now (no `start` for what
+    /// runs): as many as `room` columns show with two between them, in the order in which to show them.
+    pub fn hints(&self, contexts: &[Context], room: usize, applies: impl Fn(Action) -> bool) -> Vec<Hint> {
         let mut hints: Vec<Hint> = Vec::new();
         for row in self.help(contexts) {
             let is_new = hints.iter().all(|hint| hint.action != row.action);
@@ -71,7 +78,13 @@ impl Keymap {
         }
         // Stable: of equal weight, the nearer context's stay before the others'.
         hints.sort_by_key(|hint| Reverse(hint.action.weight()));
-        hints.truncate(max);
+        let mut left = room + GAP;
+        hints.retain(|hint| {
+            let fits = hint.width() + GAP <= left;
+            // What matters less does not take the place of what matters more and is too wide.
+            left = if fits { left - hint.width() - GAP } else { 0 };
+            fits
+        });
         hints.sort_by_key(|hint| hint.action);
         hints
     }

@@ -17,7 +17,7 @@ pub mod preset;
 pub use action::Action;
 pub use chord::{Chord, ChordError};
 pub use context::Context;
-pub use help::{HelpRow, Hint};
+pub use help::{GAP, HelpRow, Hint};
 
 use super::setting::{self, SettingError};
 use crossterm::event::KeyEvent;

@@ -187,6 +187,12 @@ impl Screen for CommandLine {
         vec![Context::CommandLine]
     }
 
+    fn takes(&self, action: Action) -> bool {
+        use Action as A;
+        matches!(action, A::Complete | A::NextField | A::PreviousField | A::HistoryPrevious | A::HistoryNext | A::Up | A::Down)
+            || matches!(action, A::Accept | A::Open | A::Back)
+    }
+
     fn typed(&mut self, key: KeyEvent, world: &World) -> Option<Reaction> {
         let before = self.input.clone();
         if !self.input.typed(key) {

@@ -6,9 +6,9 @@ use crate::tui::screen::{Reaction, Screen};
 use crate::tui::widget::frame::popup;
 use crate::tui::world::World;
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Paragraph, Widget, Wrap};
+use ratatui::widgets::{Paragraph, Widget};
 
 /// Asks first, unless the user wants no questions.
 pub fn asked(world: &World, title: &str, question: impl Into<String>, then: Reaction) -> Reaction {
@@ -41,6 +41,11 @@ impl Screen for Confirm {
         vec![Context::Confirm]
     }
 
+    fn takes(&self, action: Action) -> bool {
+        use Action as A;
+        matches!(action, A::Yes | A::No | A::Back | A::Accept | A::Open | A::Left | A::Right | A::NextField | A::PreviousField)
+    }
+
     fn act(&mut self, action: Action, _world: &World) -> Option<Reaction> {
         match action {
             Action::Yes => Some(self.answer(true)),
@@ -67,10 +72,21 @@ impl Screen for Confirm {
     fn draw(&mut self, area: Rect, frame: &mut Frame<'_>, world: &World) {
         let theme = &world.theme;
         let width = area.width.saturating_sub(4).clamp(20, 60);
-        let lines = (crate::text::width::of(&self.question).min(10_000) as u16).div_ceil(width.saturating_sub(6).max(1)) + 1;
-        let inner = popup(area, width, lines + 4, frame.buffer_mut(), theme, &self.title);
-        let [question, answers] = ratatui::layout::Layout::vertical([ratatui::layout::Constraint::Min(1), ratatui::layout::Constraint::Length(1)]).areas(inner);
-        Paragraph::new(self.question.as_str()).style(theme.text()).wrap(Wrap { trim: true }).render(question, frame.buffer_mut());
+        let equal = self.equal(world).map(|line| format!("kapal {line}")).unwrap_or_default();
+        let pieces = crate::text::wrap(&self.question, usize::from(width.saturating_sub(4)));
+        let lines = pieces.len().min(1000) as u16;
+        let inner = popup(area, width, lines + 4 + 2 * u16::from(!equal.is_empty()), frame.buffer_mut(), theme, &self.title);
+        let below = |lines: u16, least: u16| Constraint::Length(if inner.height >= least { lines } else { 0 });
+        // Where room is short the answers matter most, then what is asked.
+        let command = if equal.is_empty() { 0 } else { 2 };
+        let parts = [Constraint::Min(u16::from(inner.height > 1)), below(command, lines + 3), below(1, lines + 2), Constraint::Length(1)];
+        let [asked, command, _, answers] = Layout::vertical(parts).areas(inner);
+        for (row, piece) in asked.rows().zip(&pieces) {
+            frame.buffer_mut().set_stringn(row.x, row.y, piece, usize::from(row.width), theme.text());
+        }
+        let line = command.rows().next_back().unwrap_or_default();
+        let room = usize::from(line.width);
+        frame.buffer_mut().set_stringn(line.x, line.y, crate::text::truncate(&equal, room), if line.height > 0 { room } else { 0 }, theme.muted());
         let style = |chosen: bool| if chosen { theme.selection(true) } else { theme.muted() };
         let line = Line::from(vec![Span::styled(" y  yes ", style(self.yes)), Span::raw("  "), Span::styled(" n  no ", style(!self.yes))]);
         Paragraph::new(line).render(answers, frame.buffer_mut());

@@ -53,9 +53,11 @@ impl Consoles {
         self.tabs.get_mut(self.front)
     }
 
-    fn begin(&mut self, id: ConsoleId, about: &Console) -> Reaction {
+    fn begin(&mut self, id: ConsoleId, about: &Console, world: &World) -> Reaction {
         let keys = DetachKeys::parse(about.detach_keys.as_deref().unwrap_or_default()).unwrap_or_default();
-        let (rows, columns) = (self.body.height.max(1), self.body.width.max(1));
+        // Before it was ever drawn: what a frame, the panes' names and the line of keys will leave.
+        let room = if self.body.area() > 0 { (self.body.height, self.body.width) } else { (world.size.1.saturating_sub(4), world.size.0.saturating_sub(2)) };
+        let (rows, columns) = (room.0.max(1), room.1.max(1));
         self.tabs.push(Tab {
             id,
             title: text::clean(&about.title).into_owned(),
@@ -166,6 +168,21 @@ impl Screen for Consoles {
         }
     }
 
+    fn takes(&self, action: Action) -> bool {
+        use Action as A;
+        match action {
+            A::NextTab | A::PreviousTab => self.tabs.len() > 1,
+            A::Back => true,
+            A::CloseTab | A::PageUp | A::PageDown | A::Up | A::Down | A::Home | A::End => !self.tabs.is_empty(),
+            _ => false,
+        }
+    }
+
+    fn watched(&self) -> Option<(String, &'static str, &'static str)> {
+        let tab = self.tabs.get(self.front).filter(|tab| tab.end.is_none())?;
+        Some((tab.leaving.keys().to_string(), "detach", "Leave this console; the program in it goes on."))
+    }
+
     fn typed(&mut self, key: KeyEvent, world: &World) -> Option<Reaction> {
         let contexts = self.contexts();
         if contexts != [Context::Console] || world.config.keymap.action(&contexts, key).is_some() {
@@ -240,9 +257,9 @@ impl Screen for Consoles {
         Some(self.select(event, row, column))
     }
 
-    fn hear(&mut self, news: &mut News, _world: &World) -> Reaction {
+    fn hear(&mut self, news: &mut News, world: &World) -> Reaction {
         match news {
-            News::Opened(id, about) => self.begin(*id, about),
+            News::Opened(id, about) => self.begin(*id, about, world),
             News::Console(id, event) => self.event(*id, event),
             _ => Reaction::none(),
         }
@@ -281,7 +298,7 @@ impl Screen for Consoles {
         if tab.selection.as_ref().is_some_and(|selection| selection.is_stale(&tab.terminal)) {
             tab.selection = None;
         }
-        let view = View::new(&tab.terminal).style(theme.base()).selection(tab.selection.as_ref(), theme.selection(true));
+        let view = View::new(&tab.terminal).style(theme.base()).depth(theme.depth()).selection(tab.selection.as_ref(), theme.selection(true));
         if tab.end.is_none()
             && let Some(cursor) = view.cursor(inner)
         {

@@ -20,16 +20,16 @@ use ratatui::layout::{Constraint, Layout, Rect};
 fn column(shown: Shown) -> Column {
     let (least, most, right, sheds) = match shown {
         Shown::State => (9, 12, false, 0),
-        Shown::Name => (8, 32, false, 0),
-        Shown::Image => (10, 40, false, 2),
+        Shown::Name => (16, 32, false, 0),
+        Shown::Image => (15, 40, false, 2),
         Shown::Cpu => (6, 7, true, 1),
         Shown::Memory => (8, 9, true, 1),
-        Shown::Up => (8, 20, false, 3),
+        Shown::Up => (4, 10, false, 3),
         Shown::Exit => (4, 6, true, 5),
-        Shown::Pids => (4, 6, true, 6),
-        Shown::Command => (10, 60, false, 4),
-        Shown::Ports => (5, 24, false, 7),
-        Shown::Created => (8, 20, false, 7),
+        Shown::Pids => (4, 6, true, 7),
+        Shown::Command => (16, 60, false, 6),
+        Shown::Ports => (5, 24, false, 8),
+        Shown::Created => (7, 10, false, 8),
         Shown::Networks => (8, 20, false, 8),
         Shown::Restarts => (8, 8, true, 8),
         Shown::Id => (12, 12, false, 9),
@@ -160,6 +160,7 @@ impl Containers {
                 None => Reaction::error("no container is selected"),
             },
             Action::Run => Reaction::open(forms::run(self.one(world).map_or("", |container| &container.image), world)),
+            Action::Pull => Reaction::open(forms::pull(world)),
             Action::Rename => match self.one(world) {
                 Some(container) => Reaction::open(forms::rename(&container.name, world)),
                 None => Reaction::error("no container is selected"),
@@ -212,12 +213,12 @@ fn cell(shown: Shown, container: &Container, world: &World) -> Cell {
         Shown::State => Cell { text: sign(container), ..Cell::text(state.status.as_str(), state_style(container, world)) },
         Shown::Name => Cell::text(&container.name, style),
         Shown::Id => Cell::text(container.id.short(), theme.muted()),
-        Shown::Image => Cell::text(&container.image, style),
+        Shown::Image => Cell::image(&container.image, style),
         Shown::Command => Cell::text(&container.command().join(" "), theme.muted()),
-        Shown::Created => Cell::number(when::ago(container.created, world.now), age(Some(container.created), world), theme.muted()),
+        Shown::Created => Cell::number(when::short_ago(container.created, world.now), age(Some(container.created), world), theme.muted()),
         Shown::Up => {
             let since = if alive { state.started_at } else { state.finished_at };
-            let length = since.map(|since| when::human(when::since(since, world.now)));
+            let length = since.map(|since| when::short(when::since(since, world.now)));
             let words = length.map(|length| if alive { length } else { format!("{length} ago") });
             Cell::number(words.unwrap_or_default(), age(since, world), style)
         }
@@ -262,6 +263,39 @@ fn state_style(container: &Container, world: &World) -> ratatui::style::Style {
 impl Screen for Containers {
     fn contexts(&self) -> Vec<Context> {
         if self.inside { self.details.contexts() } else { vec![Context::Containers, Context::List] }
+    }
+
+    fn takes(&self, action: Action) -> bool {
+        use Action as A;
+        let shows = matches!(action, A::Logs | A::Processes | A::Diff | A::Inspect | A::Open | A::NextTab | A::PreviousTab);
+        if self.inside {
+            // What is open already is not opened.
+            let shows = shows && action != A::Open;
+            return shows || self.details.takes(action) || matches!(action, A::Back | A::Zoom);
+        }
+        let does = matches!(action, A::Attach | A::Exec | A::Shell | A::Start | A::Stop | A::Restart | A::Pause | A::Kill)
+            || matches!(action, A::Remove | A::Prune | A::Rename | A::Commit | A::Copy | A::ToggleStopped | A::Run | A::Pull);
+        shows || does || self.table.takes(action)
+    }
+
+    fn fits(&self, action: Action, world: &World) -> bool {
+        use Action as A;
+        let any = |fits: fn(Status) -> bool| !self.chosen(world, fits).is_empty();
+        match action {
+            _ if self.inside => true,
+            A::Start => any(|status| matches!(status, Status::Created | Status::Exited)),
+            A::Stop | A::Kill | A::Attach | A::Processes => any(Status::is_alive),
+            A::Pause => any(|status| matches!(status, Status::Running | Status::Paused)),
+            A::Exec | A::Shell => any(|status| status == Status::Running),
+            A::Run | A::Pull => true,
+            A::ToggleStopped if !self.all => true,
+            A::Prune | A::ToggleStopped => world.snapshot.containers.iter().any(|container| !container.state.status.is_alive()),
+            _ => self.table.counts().1 > 0,
+        }
+    }
+
+    fn is_typing(&self) -> bool {
+        if self.inside { self.details.is_typing() } else { self.table.is_filtering() }
     }
 
     fn typed(&mut self, key: KeyEvent, world: &World) -> Option<Reaction> {
@@ -396,23 +430,26 @@ fn welcome(area: Rect, frame_: &mut Frame<'_>, world: &World, all: bool) {
         &[
             ("", "No containers yet."),
             ("", ""),
-            ("R", "run one: from the image `host` it needs no download: this machine's own files below a fresh layer"),
-            ("P", "pull an image from a registry"),
-            (":", "type a command, such as  run -it --rm host bash   or   load -i images.tar"),
-            ("?", "the keys that hold here"),
+            ("R", "Run one. The image `host` needs no download: it is this machine's own files below a fresh layer."),
+            ("P", "Pull an image from a registry."),
+            (":", "Type a command, such as `run -it --rm host bash` or `load -i images.tar`."),
+            ("?", "See the keys that hold here."),
         ]
     } else {
         &[("", "No container runs. The same key that hid the others shows them.")]
     };
-    let top = inner.y + inner.height.saturating_sub(lines.len() as u16) / 3;
-    let left = inner.x + (inner.width.saturating_sub(72) / 2).max(1);
-    for (line, (key, words)) in lines.iter().enumerate() {
-        let y = top + line as u16;
-        if y >= inner.bottom() {
-            break;
-        }
-        buffer.set_stringn(left, y, key, 2, theme.key());
-        let x = if key.is_empty() { left } else { left + 3 };
-        buffer.set_stringn(x, y, words, usize::from(inner.right().saturating_sub(x)), if key.is_empty() { theme.title() } else { theme.text() });
+    let room = inner.width.saturating_sub(2).min(76);
+    let left = inner.x + (inner.width - room) / 2;
+    let mut drawn: Vec<(&str, &str)> = Vec::new();
+    for (key, words) in lines {
+        let pieces = text::wrap(words, usize::from(room.saturating_sub(if key.is_empty() { 0 } else { 3 })));
+        drawn.push((key, pieces.first().copied().unwrap_or_default()));
+        drawn.extend(pieces.iter().skip(1).map(|piece| (" ", *piece)));
+    }
+    let top = inner.height.saturating_sub(drawn.len() as u16) / 3;
+    for (row, (key, words)) in inner.rows().skip(usize::from(top)).zip(drawn) {
+        let (x, style) = if key.is_empty() { (left, theme.title()) } else { (left + 3, theme.text()) };
+        buffer.set_stringn(left, row.y, key, 2, theme.key());
+        buffer.set_stringn(x, row.y, words, usize::from(inner.right().saturating_sub(x)), style);
     }
 }

@@ -170,6 +170,20 @@ impl Details {
         if self.has_tree() { self.changes.pasted(words) } else { self.pager.pasted(words) }
     }
 
+    /// Whether a line of text has the keys.
+    pub fn is_typing(&self) -> bool {
+        if self.has_tree() { self.changes.is_filtering() } else { self.pager.is_typing() }
+    }
+
+    /// Whether an action means something to what is shown.
+    pub fn takes(&self, action: Action) -> bool {
+        if self.has_tree() {
+            let any = self.changes.tree.count() > 0;
+            return any && (self.changes.takes(action) || matches!(action, Action::Open | Action::Diff | Action::Extract | Action::Copy));
+        }
+        self.pager.takes(action) || matches!(action, Action::Copy | Action::Save)
+    }
+
     /// Does what a key stands for in the tree of changes.
     fn walk(&mut self, action: Action, world: &World) -> Option<Reaction> {
         if self.changes.act(action) {
@@ -192,10 +206,8 @@ impl Details {
                 let path = format!("/{}", path.display());
                 Some(Reaction::say(format!("copied {path}")).and(Reaction::effect(Effect::Copy(path))))
             }
-            // Keys of rows: here they would hit the container, which is not what is selected.
-            (Action::Open | Action::Diff | Action::Extract | Action::Copy | Action::Remove | Action::Mark | Action::MarkAll | Action::Sort, ..) => {
-                Some(Reaction::none())
-            }
+            // Nothing is selected that it could be done to.
+            (Action::Open | Action::Diff | Action::Extract | Action::Copy, ..) => Some(Reaction::none()),
             _ => None,
         }
     }

@@ -105,6 +105,14 @@ impl Screen for Files {
         vec![Context::Files, Context::List]
     }
 
+    fn takes(&self, action: Action) -> bool {
+        self.browser.takes(action) || matches!(action, Action::Inspect | Action::Extract | Action::ToggleUnchanged | Action::Copy)
+    }
+
+    fn is_typing(&self) -> bool {
+        self.browser.is_filtering()
+    }
+
     fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
         self.browser.typed(key).then(Reaction::none)
     }
@@ -128,8 +136,6 @@ impl Screen for Files {
                 let path = self.browser.selected().map(|path| format!("/{}", path.display())).unwrap_or_default();
                 Reaction::say(format!("copied {path}")).and(Reaction::effect(Effect::Copy(path)))
             }
-            // What is done to rows elsewhere means nothing to a file of a layer, which never changes.
-            Action::Remove | Action::Mark | Action::MarkAll => Reaction::none(),
             _ => return None,
         })
     }

@@ -215,6 +215,19 @@ impl Screen for Form {
         vec![Context::Dialog]
     }
 
+    fn takes(&self, action: Action) -> bool {
+        use Action as A;
+        matches!(action, A::NextField | A::PreviousField | A::Accept | A::Back | A::Complete | A::HistoryPrevious | A::HistoryNext)
+    }
+
+    fn fits(&self, action: Action, world: &World) -> bool {
+        match action {
+            Action::Complete => !self.offers.is_empty(),
+            Action::HistoryPrevious => world.history.iter().any(|line| line.starts_with(self.verb)),
+            _ => true,
+        }
+    }
+
     fn typed(&mut self, key: KeyEvent, world: &World) -> Option<Reaction> {
         if self.offering && !self.offers.is_empty() && key.modifiers.is_empty() {
             match key.code {

@@ -39,7 +39,7 @@ pub fn run(image: &str, world: &World) -> Form {
         Field::switch("rm at end", "--rm", false).beside(),
         Field::switch("read-only", "--read-only", false).beside(),
         Field::switch("init", "--init", false).beside(),
-        Field::lines("Variables", "NAME=VALUE, one a line", Place::Each("-e")),
+        Field::lines("Environment", "NAME=VALUE, one a line", Place::Each("-e")),
         Field::lines("Volumes", "SOURCE:DEST[:ro], one a line", Place::Each("-v")),
         Field::line("Memory", "512m, 2g", Place::Option("-m")),
         Field::line("CPUs", "0.5, 2", Place::Option("--cpus")).beside(),
@@ -63,7 +63,7 @@ pub fn exec(container: &str, world: &World) -> Form {
         Field::switch("privileged", "--privileged", false).beside(),
         Field::line("User", "the container's", Place::Option("-u")),
         Field::line("Folder", "the container's", Place::Option("-w")).beside(),
-        Field::lines("Variables", "NAME=VALUE, one a line", Place::Each("-e")),
+        Field::lines("Environment", "NAME=VALUE, one a line", Place::Each("-e")),
     ];
     Form::new("Run a command in a container", "Run", "exec", fields, world).from("Command")
 }

@@ -1,6 +1,7 @@
 //! The keys that hold where one is, read off the map of keys itself.
 
-use crate::tui::keymap::{Action, Context};
+use crate::text::{self, width};
+use crate::tui::keymap::{Action, Context, HelpRow};
 use crate::tui::screen::{Reaction, Screen};
 use crate::tui::widget::frame::popup;
 use crate::tui::widget::pager::{Kind, Line, Pager};
@@ -9,42 +10,74 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
+/// Most columns of the keys; more of them push their description on.
+const KEYS: usize = 20;
+
 /// The list.
 #[derive(Debug)]
 pub struct Help {
-    of: Vec<Context>,
+    /// Headings alone, and keys with what they do.
+    rows: Vec<(String, &'static str)>,
     pager: Pager,
-    filled: bool,
+    /// The columns that the lines were made for.
+    columns: u16,
 }
 
 impl Help {
-    /// For a place with these contexts.
-    pub fn new(of: Vec<Context>) -> Self {
-        Self { of, pager: Pager::new(1000, false), filled: false }
-    }
-
-    fn fill(&mut self, world: &World) {
-        let mut lines = Vec::new();
+    /// With these keys, and those that the screen watches for itself.
+    pub fn new(list: &[HelpRow], watched: Option<(String, &'static str, &'static str)>) -> Self {
+        let mut rows: Vec<(String, &str)> = Vec::new();
         let mut group = None;
-        for row in world.config.keymap.help(&self.of) {
+        for row in list {
             if group != Some(row.context) {
-                if group.is_some() {
-                    lines.push(Line::default());
-                }
-                lines.push(Line::new(row.context.title(), Kind::Heading));
+                rows.push((row.context.title().to_owned(), ""));
                 group = Some(row.context);
             }
             let keys: Vec<String> = row.chords.iter().map(ToString::to_string).collect();
-            lines.push(Line::new(&format!("  {:<22} {}", keys.join("  "), row.description), Kind::Plain));
+            rows.push((keys.join("  "), row.description));
+        }
+        // They belong to what is nearest, whose heading stands first.
+        if let Some((keys, _, does)) = watched {
+            rows.insert(1.min(rows.len()), (keys, does));
+        }
+        Self { rows, pager: Pager::new(1000, false), columns: 0 }
+    }
+
+    /// Lines for so many columns: the keys, and beside them what they do, in as many lines as it takes.
+    fn arrange(&mut self, columns: u16) {
+        if columns == self.columns {
+            return;
+        }
+        self.columns = columns;
+        let keys = self.rows.iter().filter(|(_, does)| !does.is_empty()).map(|(keys, _)| width::of(keys)).max().unwrap_or(0).min(KEYS);
+        let room = usize::from(columns).saturating_sub(keys + 5).max(12);
+        let mut lines = Vec::new();
+        for (at, (words, does)) in self.rows.iter().enumerate() {
+            if does.is_empty() {
+                lines.extend((at > 0).then(Line::default));
+                lines.push(Line::new(words, Kind::Heading));
+                continue;
+            }
+            for (row, piece) in text::wrap(does, room).into_iter().enumerate() {
+                let keyed = if row == 0 { words.as_str() } else { "" };
+                lines.push(Line::new(&format!("  {keyed:<keys$}  {piece}"), Kind::Plain));
+            }
         }
         self.pager.set(lines);
-        self.filled = true;
     }
 }
 
 impl Screen for Help {
     fn contexts(&self) -> Vec<Context> {
         vec![Context::Help, Context::Text]
+    }
+
+    fn takes(&self, action: Action) -> bool {
+        self.pager.takes(action) || matches!(action, Action::Back | Action::Help | Action::Quit)
+    }
+
+    fn is_typing(&self) -> bool {
+        self.pager.is_typing()
     }
 
     fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
@@ -63,11 +96,9 @@ impl Screen for Help {
     }
 
     fn draw(&mut self, area: Rect, frame: &mut Frame<'_>, world: &World) {
-        if !self.filled {
-            self.fill(world);
-        }
         let width = area.width.saturating_sub(4).min(100);
         let inner = popup(area, width, area.height.saturating_sub(2), frame.buffer_mut(), &world.theme, "Keys");
+        self.arrange(inner.width);
         self.pager.draw(inner, frame.buffer_mut(), &world.theme);
     }
 }

@@ -129,6 +129,11 @@ impl Details {
         }
     }
 
+    /// Whether an action means something to what is shown.
+    pub fn takes(&self, action: Action) -> bool {
+        self.pager.takes(action) || matches!(action, Action::Copy | Action::Save)
+    }
+
     /// Does what a key stands for.
     pub fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
         match action {
@@ -192,7 +197,7 @@ impl Details {
 
 /// The steps that made an image, the newest first; those that made no layer stand back.
 fn history(steps: &[Step], world: &World) -> Vec<Line> {
-    let ages: Vec<String> = steps.iter().map(|step| step.created.map_or_else(|| "–".to_owned(), |created| when::ago(created, world.now))).collect();
+    let ages: Vec<String> = steps.iter().map(|step| step.created.map_or_else(|| "–".to_owned(), |created| when::short_ago(created, world.now))).collect();
     let wide = ages.iter().map(|age| text::width::of(age)).max().unwrap_or(0).max(4);
     let heading = Line { text: format!("{:>8}  {:<wide$}  MADE BY", "SIZE", "WHEN"), time: String::new(), kind: Kind::Heading };
     let lines = steps.iter().zip(&ages).map(|(step, age)| {

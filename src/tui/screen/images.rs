@@ -24,7 +24,7 @@ const COLUMNS: &[Column] = &[
     Column { title: "SHARED", least: 7, most: 8, right: true, sheds: 3 },
     Column { title: "UNIQUE", least: 7, most: 8, right: true, sheds: 2 },
     Column { title: "LAYERS", least: 6, most: 8, right: true, sheds: 4 },
-    Column { title: "CREATED", least: 10, most: 20, right: false, sheds: 1 },
+    Column { title: "CREATED", least: 7, most: 10, right: false, sheds: 1 },
     Column { title: "USED BY", least: 8, most: 40, right: false, sheds: 2 },
     Column { title: "ID", least: 12, most: 12, right: false, sheds: 6 },
 ];
@@ -164,12 +164,12 @@ fn row(image: &Image, lineage: &Lineage, world: &World) -> Row {
     Row {
         key: image.id.to_string(),
         cells: vec![
-            Cell::text(&names, if image.tags.is_empty() { theme.muted() } else { theme.text() }),
+            Cell::image(&names, if image.tags.is_empty() { theme.muted() } else { theme.text() }),
             bytes(Some(image.size), theme.text()),
             bytes(node.map(|node| node.shared), theme.muted()),
             bytes(node.map(|node| node.unique), theme.text()),
             Cell::number(image.layers.len().to_string(), Some(image.layers.len() as f64), theme.muted()),
-            Cell::number(image.created.map_or_else(|| "–".to_owned(), |created| when::ago(created, world.now)), age, theme.muted()),
+            Cell::number(image.created.map_or_else(|| "–".to_owned(), |created| when::short_ago(created, world.now)), age, theme.muted()),
             Cell::text(&if users.is_empty() { "–".to_owned() } else { users.join(", ") }, if users.is_empty() { theme.faint() } else { theme.text() }),
             Cell::text(image.id.short(), theme.muted()),
         ],
@@ -179,6 +179,26 @@ fn row(image: &Image, lineage: &Lineage, world: &World) -> Row {
 impl Screen for Images {
     fn contexts(&self) -> Vec<Context> {
         if self.inside { vec![Context::Text] } else { vec![Context::Images, Context::List] }
+    }
+
+    fn takes(&self, action: Action) -> bool {
+        use Action as A;
+        let shows = matches!(action, A::Inspect | A::Open | A::NextTab | A::PreviousTab | A::Layers);
+        if self.inside {
+            // What is open already is not opened.
+            let shows = shows && action != A::Open;
+            return shows || self.details.takes(action) || matches!(action, A::Back | A::Zoom);
+        }
+        let does = matches!(action, A::Remove | A::Prune | A::Load | A::Push | A::Tag | A::Save | A::Copy | A::Pull | A::Run);
+        shows || does || self.table.takes(action)
+    }
+
+    fn fits(&self, action: Action, _world: &World) -> bool {
+        self.table.counts().1 > 0 || matches!(action, Action::Pull | Action::Run | Action::Load)
+    }
+
+    fn is_typing(&self) -> bool {
+        if self.inside { self.details.pager.is_typing() } else { self.table.is_filtering() }
     }
 
     fn typed(&mut self, key: KeyEvent, world: &World) -> Option<Reaction> {
@@ -216,9 +236,7 @@ impl Screen for Images {
         let marks = self.table.marks();
         let reaction = self.command(action, world);
         self.table.mark(marks);
-        // What means nothing without a row is not offered; marks are the table's own, and some keys hold everywhere.
-        let elsewhere = matches!(action, Action::Mark | Action::MarkAll | Action::Run | Action::Pull);
-        reaction.or_else(|| (!elsewhere).then(|| Reaction::error("nothing is selected")))
+        reaction
     }
 
     fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {

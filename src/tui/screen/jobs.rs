@@ -22,7 +22,7 @@ use row::Entry;
 const COLUMNS: &[Column] = &[
     Column { title: "STATE", least: 11, most: 11, right: false, sheds: 0 },
     Column { title: "COMMAND", least: 16, most: 60, right: false, sheds: 0 },
-    Column { title: "STARTED", least: 12, most: 18, right: false, sheds: 2 },
+    Column { title: "STARTED", least: 7, most: 10, right: false, sheds: 2 },
     Column { title: "TOOK", least: 7, most: 8, right: true, sheds: 1 },
     Column { title: "RESULT", least: 10, most: 100, right: false, sheds: 3 },
 ];
@@ -48,7 +48,7 @@ impl Jobs {
         let mut printed = Pager::new(10_000, true);
         // There is no walking sideways in it.
         printed.act(Action::Wrap);
-        Self { table: Table::new(COLUMNS, None), printed, areas: [Rect::default(); 2] }
+        Self { table: Table::new(COLUMNS, None).without_marks(), printed, areas: [Rect::default(); 2] }
     }
 
     /// Goes to what was begun here just now.
@@ -158,6 +158,23 @@ impl Screen for Jobs {
         vec![Context::Jobs, Context::List]
     }
 
+    fn takes(&self, action: Action) -> bool {
+        self.table.takes(action) || matches!(action, Action::CancelJob | Action::RepeatJob | Action::Open | Action::Inspect | Action::Copy | Action::Save)
+    }
+
+    fn fits(&self, action: Action, world: &World) -> bool {
+        match (action, self.selected(world)) {
+            (_, None) => false,
+            (Action::CancelJob, Some(entry)) => entry.is_running(),
+            (Action::RepeatJob, Some(entry)) => !entry.is_running(),
+            (_, Some(_)) => true,
+        }
+    }
+
+    fn is_typing(&self) -> bool {
+        self.table.is_filtering()
+    }
+
     fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
         self.table.typed(key).then(Reaction::none)
     }
@@ -174,8 +191,7 @@ impl Screen for Jobs {
     }
 
     fn trial(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        let elsewhere = matches!(action, Action::Mark | Action::MarkAll | Action::Run | Action::Pull);
-        self.command(action, world).or_else(|| (!elsewhere).then(|| Reaction::error("no job is selected")))
+        self.command(action, world)
     }
 
     fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {

@@ -52,7 +52,8 @@ impl Menu {
         for row in world.config.keymap.help(&contexts) {
             let own = !matches!(row.context, Context::List | Context::Text | Context::Global);
             let known = items.iter().any(|item| item.deed == Deed::Act(row.action));
-            if known || !(own && row.action.weight() > 0 || SHARED.contains(&row.action)) {
+            let means = screen.takes(row.action) || matches!(row.action, Action::Run | Action::Pull);
+            if known || !means || !(own && row.action.weight() > 0 || SHARED.contains(&row.action)) {
                 continue;
             }
             let equal = match screen.trial(row.action, world) {
@@ -94,6 +95,11 @@ fn equal(reaction: &Reaction, world: &World) -> Option<String> {
 impl Screen for Menu {
     fn contexts(&self) -> Vec<Context> {
         vec![Context::Menu]
+    }
+
+    fn takes(&self, action: Action) -> bool {
+        use Action as A;
+        matches!(action, A::Up | A::Down | A::PageUp | A::PageDown | A::Home | A::End | A::Accept | A::Open | A::Back | A::Menu)
     }
 
     fn typed(&mut self, key: KeyEvent, world: &World) -> Option<Reaction> {

@@ -154,6 +154,24 @@ pub trait Screen: Debug + Send {
     /// Where its keys are looked up, the most particular place first; the global ones follow by themselves.
     fn contexts(&self) -> Vec<Context>;
 
+    /// Whether an action means something here now. No other reaches [`Screen::act`], and no other is told of in help.
+    fn takes(&self, action: Action) -> bool;
+
+    /// Whether an action it takes would do something to what is selected: the line of keys leaves out what would be refused.
+    fn fits(&self, _action: Action, _world: &World) -> bool {
+        true
+    }
+
+    /// A line of text has the keys: a filter, a search.
+    fn is_typing(&self) -> bool {
+        false
+    }
+
+    /// Keys that it watches for itself, in no map: as they are written, what they do in a word, and in a sentence.
+    fn watched(&self) -> Option<(String, &'static str, &'static str)> {
+        None
+    }
+
     /// Takes a key as it was typed, before it is looked up: what text is typed into does. `None`: not taken.
     fn typed(&mut self, _key: KeyEvent, _world: &World) -> Option<Reaction> {
         None

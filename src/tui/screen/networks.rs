@@ -27,7 +27,7 @@ pub struct Networks {
 impl Default for Networks {
     /// The pane before the first look.
     fn default() -> Self {
-        Self { table: Table::new(COLUMNS, None) }
+        Self { table: Table::new(COLUMNS, None).without_marks() }
     }
 }
 
@@ -61,6 +61,14 @@ impl Networks {
 impl Screen for Networks {
     fn contexts(&self) -> Vec<Context> {
         vec![Context::Networks, Context::List]
+    }
+
+    fn takes(&self, action: Action) -> bool {
+        self.table.takes(action)
+    }
+
+    fn is_typing(&self) -> bool {
+        self.table.is_filtering()
     }
 
     fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {

@@ -91,6 +91,14 @@ impl Screen for Output {
         vec![Context::Logs, Context::Text]
     }
 
+    fn takes(&self, action: Action) -> bool {
+        self.pager.takes(action) || matches!(action, Action::Back | Action::Quit | Action::Copy | Action::Save)
+    }
+
+    fn is_typing(&self) -> bool {
+        self.pager.is_typing()
+    }
+
     fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
         self.pager.typed(key).then(Reaction::none)
     }

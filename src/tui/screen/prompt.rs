@@ -46,6 +46,10 @@ impl Screen for Prompt {
         vec![Context::CommandLine]
     }
 
+    fn takes(&self, action: Action) -> bool {
+        matches!(action, Action::Accept | Action::Open | Action::Back)
+    }
+
     fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
         self.input.typed(key).then(Reaction::none)
     }

@@ -86,6 +86,18 @@ impl Screen for Volumes {
         vec![Context::Volumes, Context::List]
     }
 
+    fn takes(&self, action: Action) -> bool {
+        self.table.takes(action) || matches!(action, Action::Create | Action::Remove | Action::Prune | Action::Inspect | Action::Open | Action::Copy)
+    }
+
+    fn fits(&self, action: Action, _world: &World) -> bool {
+        self.table.counts().1 > 0 || action == Action::Create
+    }
+
+    fn is_typing(&self) -> bool {
+        self.table.is_filtering()
+    }
+
     fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
         self.table.typed(key).then(Reaction::none)
     }
@@ -105,9 +117,7 @@ impl Screen for Volumes {
         let marks = self.table.marks();
         let reaction = self.command(action, world);
         self.table.mark(marks);
-        // What means nothing without a row is not offered; marks are the table's own, and some keys hold everywhere.
-        let elsewhere = matches!(action, Action::Mark | Action::MarkAll | Action::Run | Action::Pull);
-        reaction.or_else(|| (!elsewhere).then(|| Reaction::error("nothing is selected")))
+        reaction
     }
 
     fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {

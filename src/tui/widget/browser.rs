@@ -92,6 +92,22 @@ impl Browser {
         self.filtering
     }
 
+    /// Whether keys are taken for the filter now.
+    pub fn is_filtering(&self) -> bool {
+        self.filtering
+    }
+
+    /// Whether an action means something here.
+    pub fn takes(&self, action: Action) -> bool {
+        match action {
+            Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::HalfPageUp | Action::HalfPageDown | Action::Home | Action::End => true,
+            Action::Left | Action::Right | Action::Open | Action::Filter => true,
+            Action::Sort => self.sizes,
+            Action::Back => !self.input.text().is_empty(),
+            _ => false,
+        }
+    }
+
     /// Does what a key stands for; false if it means nothing here, as opening a file does.
     pub fn act(&mut self, action: Action) -> bool {
         let page = usize::from(self.body.height).max(1);

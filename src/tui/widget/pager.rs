@@ -64,6 +64,8 @@ pub struct Pager {
     dropped: u64,
     top: usize,
     left: usize,
+    /// It grows: its end can be followed.
+    grows: bool,
     follow: bool,
     wrap: bool,
     times: bool,
@@ -82,6 +84,7 @@ impl Pager {
             dropped: 0,
             top: 0,
             left: 0,
+            grows: follow,
             follow,
             wrap: false,
             times: false,
@@ -193,6 +196,25 @@ impl Pager {
             None => return false,
         }
         true
+    }
+
+    /// Whether keys are taken for the search or the filter now.
+    pub fn is_typing(&self) -> bool {
+        self.typing.is_some()
+    }
+
+    /// Whether an action means something here.
+    pub fn takes(&self, action: Action) -> bool {
+        match action {
+            Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::HalfPageUp | Action::HalfPageDown | Action::Home | Action::End => true,
+            Action::Wrap | Action::Filter | Action::Only => true,
+            Action::Left | Action::Right => !self.wrap,
+            Action::Follow => self.grows,
+            Action::Timestamps => self.lines.back().is_some_and(|line| !line.time.is_empty()),
+            Action::NextHit | Action::PreviousHit => !self.search.text().is_empty(),
+            Action::Back => !self.search.text().is_empty() || !self.filter.text().is_empty(),
+            _ => false,
+        }
     }
 
     /// Does what a key stands for; false if it means nothing here.

@@ -65,18 +65,25 @@ pub struct Cell {
     pub style: Style,
     /// What it is sorted by.
     pub sort: Sort,
+    /// Where room is short its beginning goes, not its end.
+    pub keeps_end: bool,
 }
 
 impl Cell {
     /// Text from outside, made harmless, sorted by its letters.
     pub fn text(words: &str, style: Style) -> Self {
         let text = text::clean(words).into_owned();
-        Self { sort: Sort::Text(text.to_lowercase()), text, style }
+        Self { sort: Sort::Text(text.to_lowercase()), text, style, keeps_end: false }
     }
 
     /// Text that stands for a number.
     pub fn number(words: impl Into<String>, value: Option<f64>, style: Style) -> Self {
-        Self { text: words.into(), style, sort: Sort::Number(value) }
+        Self { text: words.into(), style, sort: Sort::Number(value), keeps_end: false }
+    }
+
+    /// The name of an image: its end tells more than the registry at its beginning.
+    pub fn image(name: &str, style: Style) -> Self {
+        Self { keeps_end: true, ..Self::text(name, style) }
     }
 }
 
@@ -104,6 +111,8 @@ pub struct Table {
     sort: Option<(usize, bool)>,
     filter: Input,
     filtering: bool,
+    /// Rows can be marked.
+    marking: bool,
     marks: BTreeSet<String>,
     body: Rect,
     clicked: Option<(std::time::Instant, usize)>,
@@ -135,10 +144,17 @@ impl Table {
             sort,
             filter: Input::default(),
             filtering: false,
+            marking: true,
             marks: BTreeSet::new(),
             body: Rect::default(),
             clicked: None,
         }
+    }
+
+    /// The same without marks: nothing is done to several rows at once.
+    #[must_use]
+    pub fn without_marks(self) -> Self {
+        Self { marking: false, ..self }
     }
 
     /// Takes new rows; the selection stays with its row, or with its place if the row is gone.
@@ -250,6 +266,17 @@ impl Table {
         self.filtering
     }
 
+    /// Whether an action means something here.
+    pub fn takes(&self, action: Action) -> bool {
+        match action {
+            Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::HalfPageUp | Action::HalfPageDown | Action::Home | Action::End => true,
+            Action::Filter | Action::Sort | Action::ReverseSort => true,
+            Action::Mark | Action::MarkAll => self.marking,
+            Action::Back => !self.filter.text().is_empty() || !self.marks.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Does what a key stands for; false if it means nothing here.
     pub fn act(&mut self, action: Action) -> bool {
         let page = usize::from(self.body.height).max(1);
@@ -272,7 +299,7 @@ impl Table {
     fn change(&mut self, action: Action) -> bool {
         match action {
             Action::Filter => self.filtering = true,
-            Action::Mark => {
+            Action::Mark if self.marking => {
                 if let Some(key) = self.selected.clone()
                     && !self.marks.remove(&key)
                 {
@@ -280,7 +307,7 @@ impl Table {
                 }
                 self.go((self.at + 1).min(self.shown.len().saturating_sub(1)));
             }
-            Action::MarkAll => {
+            Action::MarkAll if self.marking => {
                 let all: BTreeSet<String> = self.shown.iter().map(|&index| self.rows[index].key.clone()).collect();
                 self.marks = if self.marks == all { BTreeSet::new() } else { all };
             }
@@ -337,8 +364,13 @@ impl Table {
     /// what is missed the least goes, then all give, and at last more goes.
     fn widths(&self, room: u16) -> Vec<u16> {
         // The arrow of the sorting stands behind the title.
-        let wanted = self.columns.iter().enumerate().map(|(index, column)| self.contents[index].max(text::width::of(column.title) as u16 + 2).min(column.most));
-        let mut widths: Vec<u16> = wanted.collect();
+        let arrow = |index: usize| if self.sort.is_some_and(|(by, _)| by == index) { 2 } else { 0 };
+        // Numbers change from one look to the next, and are not to move what stands beside them.
+        let steady = |column: &Column| if column.right { column.least } else { 0 };
+        let wanted = |(index, column): (usize, &Column)| self.contents[index].max(text::width::of(column.title) as u16 + arrow(index)).max(steady(column));
+        let full: Vec<u16> = self.columns.iter().enumerate().map(wanted).collect();
+        let mut widths: Vec<u16> =
+            full.iter().zip(&self.columns).map(|(&full, column)| full.min(column.most.max(text::width::of(column.title) as u16 + 2))).collect();
         let floors: Vec<u16> = widths.iter().zip(&self.columns).map(|(&width, column)| width.min(column.least)).collect();
         let is_long = |index: usize| self.columns[index].most - self.columns[index].least >= LONG;
         let total = |widths: &[u16]| widths.iter().filter(|width| **width > 0).map(|width| width + GAP).sum::<u16>().saturating_sub(GAP);
@@ -361,6 +393,20 @@ impl Table {
                 break;
             }
         }
+        // What went for the sake of one that went later may have its room now.
+        let mut gone: Vec<usize> = (0..widths.len()).filter(|&index| widths[index] == 0).collect();
+        gone.sort_by_key(|&index| self.columns[index].sheds);
+        for index in gone {
+            if total(&widths) + GAP + floors[index] <= room {
+                widths[index] = floors[index];
+            }
+        }
+        // What is left goes to those that are cut.
+        for index in 0..widths.len() {
+            let left = room.saturating_sub(total(&widths));
+            let cut = if widths[index] == 0 { 0 } else { full[index].saturating_sub(widths[index]) };
+            widths[index] += cut.min(left);
+        }
         widths
     }
 
@@ -369,7 +415,8 @@ impl Table {
         if area.height == 0 || area.width < 2 {
             return;
         }
-        let inner = Rect { x: area.x + 1, width: area.width - 1, ..area };
+        // Room at both sides: for marks, and for the bar that tells where one is.
+        let inner = Rect { x: area.x + 1, width: area.width - 2, ..area };
         self.body = Rect { y: area.y + 1, height: area.height - 1, ..area };
         let height = usize::from(self.body.height);
         self.top = self.top.clamp((self.at + 1).saturating_sub(height.max(1)), self.at).min(self.shown.len().saturating_sub(height.min(self.shown.len())));
@@ -407,7 +454,8 @@ impl Table {
                     (false, true) => theme.marked(),
                     (false, false) => cell.style,
                 };
-                put(buffer, x, y, width, self.columns[column].right, &cell.text, style);
+                let words = if cell.keeps_end { text::truncate_start(&cell.text, usize::from(width)) } else { cell.text.as_str().into() };
+                put(buffer, x, y, width, self.columns[column].right, &words, style);
             }
         }
         super::frame::scrollbar(self.body, buffer, theme, self.shown.len(), self.top, height);

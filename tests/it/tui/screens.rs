@@ -41,7 +41,7 @@ fn container(engine: &Engine, number: usize, name: &str, of: &(ImageId, Vec<Laye
 }
 
 /// A few containers of each kind that lasts without a process, two images, two volumes.
-fn full(engine: &Engine) {
+pub fn full(engine: &Engine) {
     let labels = BTreeMap::new();
     engine.create_volume("data", &labels).unwrap();
     engine.create_volume("spare", &labels).unwrap();

@@ -3,17 +3,20 @@
 use super::Form;
 use crate::text::{self, width};
 use crate::tui::widget::field::Field;
-use crate::tui::widget::frame::{popup, scrollbar};
+use crate::tui::widget::frame::{middle, popup, scrollbar};
 use crate::tui::world::World;
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
+use ratatui::widgets::{Clear, Widget};
 
 /// The columns of a form at its widest.
 const WIDEST: u16 = 84;
-/// The columns of a field's label, and of one that stands beside another.
-const LABEL: u16 = 11;
-/// The least columns for a field beside another.
-const BESIDE: u16 = 19;
+/// The columns between two fields, and between a label and its value.
+const GAP: u16 = 2;
+/// The least columns for a value beside its label, and for one that has a line of its own.
+const VALUE: u16 = 8;
+/// A screen of fewer lines has none to spare for a frame.
+const FRAMED: u16 = 9;
 
 /// Where a field stands: line from the top of the form, columns from its left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,29 +25,51 @@ struct Spot {
     x: u16,
     width: u16,
     height: u16,
+    /// The columns of its label; the whole line, if its value stands below.
+    label: u16,
 }
 
-/// A place for each field in so many columns, and how many lines they take.
+/// A place for each field in so many columns, and how many lines they take. No label is cut: where one leaves too little
+/// room for values, all stand above theirs; fields stand beside each other only as far as that leaves each enough.
 fn arrange(fields: &[Field], at: usize, columns: u16) -> (Vec<Spot>, u16) {
-    let mut spots = Vec::with_capacity(fields.len());
-    let mut y = 0;
-    let mut from = 0;
+    let named = |field: &Field| width::of(field.label) as u16 + GAP;
+    let longest = fields.iter().filter(|field| !field.is_switch()).map(named).max().unwrap_or(0);
+    let above = longest + VALUE > columns;
+    // `[✓] ` stands before the label of a switch.
+    let least = |field: &Field| if field.is_switch() { named(field) - GAP + 4 } else { longest + VALUE };
+    let mut spots: Vec<Spot> = Vec::with_capacity(fields.len());
+    let (mut y, mut from) = (0, 0);
     while from < fields.len() {
-        let more = fields[from + 1..].iter().take_while(|field| field.beside).count();
-        let fits = |count: usize| columns / count as u16 >= BESIDE || fields[from].is_switch() && columns / count as u16 >= 14;
-        let count = (1..=more + 1).rev().find(|&count| count == 1 || fits(count)).unwrap_or(1);
-        let share = columns / count as u16;
-        let row = &fields[from..from + count];
-        let height = row.iter().enumerate().map(|(n, field)| field.height(at == from + n)).max().unwrap_or(1);
-        for n in 0..count {
-            let gap = if n + 1 < count { 2 } else { 0 };
-            let width = if n + 1 == count { columns - share * n as u16 } else { share.saturating_sub(gap) };
-            spots.push(Spot { y, x: share * n as u16, width, height });
+        let group = 1 + fields[from + 1..].iter().take_while(|field| field.beside).count();
+        let needs = fields[from..from + group].iter().map(least).max().unwrap_or(0) + GAP;
+        // As few lines as may be, and as many in each.
+        let most = ((columns + GAP) / needs).clamp(1, group as u16);
+        let across = (group as u16).div_ceil((group as u16).div_ceil(most));
+        let share = (columns + GAP) / across;
+        for row in fields[from..from + group].chunks(usize::from(across)) {
+            let heights = row.iter().enumerate().map(|(n, field)| field.height(at == from + n) + u16::from(above && !field.is_switch()));
+            let height = heights.max().unwrap_or(1);
+            for (n, field) in row.iter().enumerate() {
+                let x = share * n as u16;
+                let width = if n as u16 + 1 == across { columns.saturating_sub(x) } else { share - GAP };
+                let label = if above || field.is_switch() { width } else { 0 };
+                spots.push(Spot { y, x, width, height, label });
+            }
+            y += height;
+            from += row.len();
         }
-        y += height;
-        from += count;
     }
+    align(fields, &mut spots);
     (spots, y)
+}
+
+/// Gives the labels in one column one width.
+fn align(fields: &[Field], spots: &mut [Spot]) {
+    let beside: Vec<usize> = (0..spots.len()).filter(|&at| spots[at].label == 0).collect();
+    for &at in &beside {
+        let same = beside.iter().filter(|&&other| spots[other].x == spots[at].x);
+        spots[at].label = same.map(|&other| width::of(fields[other].label) as u16 + GAP).max().unwrap_or(0);
+    }
 }
 
 /// Draws it.
@@ -54,11 +79,18 @@ pub fn draw(form: &mut Form, area: Rect, frame: &mut Frame<'_>, world: &World) {
     let inside = columns.saturating_sub(4);
     let (spots, lines) = arrange(&form.fields, form.at, inside);
     let foot = match area.height {
-        0..6 => 1,
-        6..12 => 3,
+        0..7 => 1,
+        7..14 => 3,
         _ => 5,
     };
-    let inner = popup(area, columns, (lines + foot + 2).min(area.height), frame.buffer_mut(), theme, form.title);
+    let inner = if area.height < FRAMED {
+        let place = middle(area, columns, area.height);
+        Clear.render(place, frame.buffer_mut());
+        frame.buffer_mut().set_style(place, theme.panel());
+        place.inner(Margin { horizontal: 2.min(place.width / 4), vertical: 0 })
+    } else {
+        popup(area, columns, (lines + foot + 2).min(area.height), frame.buffer_mut(), theme, form.title)
+    };
     form.areas.fill(Rect::default());
     let foot = foot.min(inner.height.saturating_sub(1));
     let body = Rect { height: inner.height - foot, ..inner };
@@ -71,7 +103,7 @@ pub fn draw(form: &mut Form, area: Rect, frame: &mut Frame<'_>, world: &World) {
         let place =
             Rect { x: body.x + spot.x, y: body.y + y, width: spot.width.min(body.width.saturating_sub(spot.x)), height: spot.height.min(body.height - y) };
         form.areas[at] = place;
-        let value = label(form, at, place, frame, world);
+        let value = label(form, at, place, spot.label, frame, world);
         let drawn = form.fields[at].draw(value, frame.buffer_mut(), theme, form.at == at);
         if form.at == at {
             cursor = drawn;
@@ -95,8 +127,8 @@ pub fn draw(form: &mut Form, area: Rect, frame: &mut Frame<'_>, world: &World) {
     }
 }
 
-/// Draws a field's label; gives the room of its value.
-fn label(form: &Form, at: usize, place: Rect, frame: &mut Frame<'_>, world: &World) -> Rect {
+/// Draws a field's label in so many columns; gives the room of its value.
+fn label(form: &Form, at: usize, place: Rect, columns: u16, frame: &mut Frame<'_>, world: &World) -> Rect {
     let theme = &world.theme;
     let field = &form.fields[at];
     if field.is_switch() {
@@ -110,10 +142,11 @@ fn label(form: &Form, at: usize, place: Rect, frame: &mut Frame<'_>, world: &Wor
     } else {
         theme.muted()
     };
-    let columns = if place.width < 24 && place.x > form.areas[0].x { (width::of(field.label) as u16 + 1).min(LABEL) } else { LABEL };
-    let columns = columns.min(place.width / 2);
-    frame.buffer_mut().set_stringn(place.x, place.y, text::truncate(field.label, usize::from(columns.saturating_sub(1))), usize::from(columns), style);
-    Rect { x: place.x + columns, width: place.width - columns, ..place }
+    frame.buffer_mut().set_stringn(place.x, place.y, field.label, usize::from(columns.min(place.width)), style);
+    if columns < place.width {
+        return Rect { x: place.x + columns, width: place.width - columns, ..place };
+    }
+    Rect { y: place.y + 1, height: place.height.saturating_sub(1), ..place }
 }
 
 /// The equal command, what is wrong, the button.
@@ -142,33 +175,12 @@ fn foot(form: &mut Form, area: Rect, frame: &mut Frame<'_>, world: &World) {
     let lines = usize::from(area.height.saturating_sub(2)).max(usize::from(area.height > 1));
     let equal = format!("kapal {}", text::clean(&world.line.quote(&form.words)));
     let y = area.y + u16::from(area.height > 3);
-    let mut rest = equal.as_str();
-    for row in 0..lines.min(usize::from(line.y.saturating_sub(y))) {
-        let last = row + 1 == lines.min(usize::from(line.y - y));
-        let piece = if last { text::truncate(rest, room).into_owned() } else { begin(rest, room).to_owned() };
-        buffer.set_stringn(area.x, y + row as u16, &piece, room, theme.muted());
-        rest = rest.get(piece.len()..).unwrap_or_default().trim_start();
+    let rows = lines.min(usize::from(line.y.saturating_sub(y)));
+    let pieces = text::wrap(&equal, room);
+    for (row, piece) in pieces.iter().take(rows).enumerate() {
+        let rest = if row + 1 == rows { pieces[row..].join(" ") } else { (*piece).to_owned() };
+        buffer.set_stringn(area.x, y + row as u16, text::truncate(&rest, room), room, theme.muted());
     }
-}
-
-/// As much of `words` as fits into so many columns, whole words if they are not too long.
-fn begin(words: &str, columns: usize) -> &str {
-    if width::of(words) <= columns {
-        return words;
-    }
-    let mut end = 0;
-    let mut space = None;
-    for (at, c) in words.char_indices() {
-        let next = at + c.len_utf8();
-        if width::of(&words[..next]) > columns {
-            break;
-        }
-        if c == ' ' {
-            space = Some(at);
-        }
-        end = next;
-    }
-    &words[..space.filter(|space| *space > columns / 2).unwrap_or(end)]
 }
 
 /// The list of what could stand in the field, below it or, where there is more room, above.
@@ -184,4 +196,36 @@ fn offers(form: &Form, below: Rect, screen: Rect, frame: &mut Frame<'_>, world: 
         Rect { x: below.x, y: below.y - 1 - height, width, height }
     };
     form.offers.draw(place, frame.buffer_mut(), &world.theme);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::widget::field::Place;
+
+    #[test]
+    fn no_label_is_cut_and_no_value_without_room_at_any_width() {
+        let fields = [
+            Field::line("Image", "", Place::Word),
+            Field::switch("terminal", "-t", true),
+            Field::switch("rm at end", "--rm", true).beside(),
+            Field::switch("init", "--init", true).beside(),
+            Field::line("Memory", "", Place::Option("-m")),
+            Field::line("CPUs", "", Place::Option("--cpus")).beside(),
+            Field::lines("Environment", "", Place::Each("-e")),
+        ];
+        for columns in 16..200 {
+            let (spots, lines) = arrange(&fields, 0, columns);
+            assert!(spots.iter().all(|spot| spot.x + spot.width <= columns && spot.y + spot.height <= lines), "{columns}: {spots:?}");
+            for (field, spot) in fields.iter().zip(&spots) {
+                let named = width::of(field.label) as u16;
+                let is_whole = if field.is_switch() { named + 4 <= spot.width } else { named <= spot.label };
+                let has_room = field.is_switch() || spot.label == spot.width || spot.label + VALUE <= spot.width;
+                assert!(is_whole && has_room, "{columns}: {} at {spot:?}", field.label);
+            }
+        }
+        let (spots, _) = arrange(&fields, 0, 76);
+        assert_eq!((spots[4].y, spots[4].label, spots[6].label), (spots[5].y, 13, 13));
+        assert_eq!(arrange(&fields, 0, 16).0[0], Spot { y: 0, x: 0, width: 16, height: 2, label: 16 });
+    }
 }

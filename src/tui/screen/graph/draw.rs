@@ -15,6 +15,8 @@ use ratatui::style::Style;
 
 /// Lines of what is told of the selected one, with their frame.
 const ABOUT: u16 = 7;
+/// Below so many columns one of them takes two.
+const WIDE: u16 = 110;
 /// From so many lines on there is room for it.
 const ROOMY: u16 = 16;
 /// The columns of a size, and the gap before it.
@@ -26,7 +28,7 @@ impl Graph {
     /// Draws it.
     pub(super) fn paint(&mut self, area: Rect, buffer: &mut Buffer, world: &World) {
         let theme = &world.theme;
-        let about = if area.height >= ROOMY { ABOUT } else { 0 };
+        let about = if area.height >= ROOMY { ABOUT + u16::from(area.width < WIDE) } else { 0 };
         let [list, about] = Layout::vertical([Constraint::Min(0), Constraint::Length(about)]).areas(area);
         let graph = std::sync::Arc::clone(&self.lineage.graph);
         let note = format!("{} layers  {} images", graph.layers.len(), graph.images.len());
@@ -48,9 +50,10 @@ impl Graph {
             let inner = frame(about, buffer, theme, "", "", false);
             let inside = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
             let told = self.lines.get(self.at).map(|line| told(&graph, &line.row, world)).unwrap_or_default();
-            for (row, (words, style)) in told.iter().enumerate().take(usize::from(inside.height)) {
-                let room = usize::from(inside.width);
-                buffer.set_stringn(inside.x, inside.y + row as u16, &*text::truncate(words, room), room, *style);
+            let room = usize::from(inside.width.saturating_sub(1));
+            let lines = told.iter().flat_map(|(words, style)| text::wrap(words, room).into_iter().map(move |line| (line, *style)));
+            for (row, (words, style)) in inside.rows().zip(lines) {
+                buffer.set_stringn(row.x, row.y, words, room, style);
             }
         }
     }
@@ -183,10 +186,11 @@ fn told(graph: &ImageGraph, row: &Row, world: &World) -> Vec<(String, Style)> {
             };
             vec![
                 (text::clean(&names(image)).into_owned(), theme.title()),
-                (format!("{}  {} layers", image.id, image.layers.len()), theme.muted()),
+                (image.id.to_string(), theme.muted()),
                 (
                     format!(
-                        "{} = {} shared with other images + {} its own",
+                        "{} layers, {} = {} shared with other images + {} its own",
+                        image.layers.len(),
                         size::decimal(image.size),
                         size::decimal(image.shared),
                         size::decimal(image.unique)
@@ -200,7 +204,7 @@ fn told(graph: &ImageGraph, row: &Row, world: &World) -> Vec<(String, Style)> {
         Row::Layer(layer) => {
             let layer = &graph.layers[*layer];
             let sharing: Vec<String> = layer.images.iter().map(|&image| graph.images[image].name().to_owned()).collect();
-            let made = layer.created.map_or_else(String::new, |created| format!("  made {}", when::ago(created, world.now)));
+            let made = layer.created.map_or_else(String::new, |created| format!("  made {}", when::short_ago(created, world.now)));
             let others = match sharing.len() {
                 0 => "No image has it.".to_owned(),
                 1 => text::clean(&format!("Only {} has it: it goes with that image.", sharing[0])).into_owned(),

@@ -154,6 +154,16 @@ impl Screen for Graph {
         vec![Context::Layers, Context::List]
     }
 
+    fn takes(&self, action: Action) -> bool {
+        use Action as A;
+        matches!(action, A::Up | A::Down | A::PageUp | A::PageDown | A::HalfPageUp | A::HalfPageDown | A::Home | A::End)
+            || matches!(action, A::Open | A::Diff | A::Left | A::Right | A::Layers | A::Remove | A::Copy)
+    }
+
+    fn fits(&self, action: Action, world: &World) -> bool {
+        action != Action::Remove || self.image(world).is_some()
+    }
+
     fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
         if self.go(action) {
             return Some(Reaction::none());
@@ -178,7 +188,6 @@ impl Screen for Graph {
                 Some(id) => Reaction::say(format!("copied {id}")).and(Reaction::effect(Effect::Copy(id))),
                 None => Reaction::none(),
             },
-            Action::Mark | Action::MarkAll | Action::Sort | Action::ReverseSort | Action::Filter => Reaction::none(),
             _ => return None,
         })
     }

@@ -150,7 +150,7 @@ impl Entry<'_> {
             cells: vec![
                 Cell::text(sign, style),
                 Cell::text(self.title(), text),
-                Cell::number(when::ago(started, world.now), Some(age), theme.muted()),
+                Cell::number(when::short_ago(started, world.now), Some(age), theme.muted()),
                 Cell::number(clock(took), Some(took), text),
                 Cell::text(&self.result(), if failed { theme.failed() } else { theme.muted() }),
             ],
@@ -163,11 +163,14 @@ pub fn about(job: &JobRow, world: &World) -> Vec<Line> {
     let started = moment(job.started);
     let mut lines = vec![
         Line::new(&format!("job {} of process {}", job.id, job.pid), Kind::Muted),
-        Line::new(&format!("{} since {}", if job.state == "running" { "at work" } else { job.state.as_str() }, when::ago(started, world.now)), Kind::Plain),
+        Line::new(
+            &format!("{} since {}", if job.state == "running" { "at work" } else { job.state.as_str() }, when::short_ago(started, world.now)),
+            Kind::Plain,
+        ),
     ];
     if let Some(finished) = job.finished {
         let took = clock(when::since(started, moment(finished)).as_secs_f64());
-        lines[1] = Line::new(&format!("{}: began {}, took {took}", job.state, when::ago(started, world.now)), Kind::Plain);
+        lines[1] = Line::new(&format!("{}: began {}, took {took}", job.state, when::short_ago(started, world.now)), Kind::Plain);
     }
     if !job.progress.is_empty() {
         lines.push(Line::new(&job.progress, Kind::Plain));
