@@ -150,7 +150,7 @@ impl Consoles {
             if x + width > area.right() {
                 break;
             }
-            let style = if number == self.front { theme.title() } else { theme.muted() };
+            let style = theme.upon_border(if number == self.front { theme.title() } else { theme.muted() });
             buffer.set_string(x, area.y, &label, style);
             self.places.push(Rect { x, y: area.y, width, height: 1 });
             x += width + 1;

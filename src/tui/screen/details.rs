@@ -10,7 +10,7 @@ use crate::tui::screen::Reaction;
 use crate::tui::screen::content::Content;
 use crate::tui::screen::prompt::Prompt;
 use crate::tui::widget::browser::Browser;
-use crate::tui::widget::frame::frame;
+use crate::tui::widget::frame::{self, frame};
 use crate::tui::widget::pager::{Kind, Line, Pager};
 use crate::tui::widget::table::Hit;
 use crate::tui::widget::tree::{Leaf, Mark, Tree};
@@ -69,7 +69,7 @@ pub struct Details {
     /// What it changed, as a tree.
     changes: Browser,
     most: usize,
-    places: Vec<(Tab, Rect)>,
+    places: Vec<Rect>,
 }
 
 impl Details {
@@ -231,7 +231,7 @@ impl Details {
     /// Does what the mouse did.
     pub fn mouse(&mut self, event: MouseEvent, of: Option<&str>, world: &World) -> Option<Reaction> {
         let place = Position::new(event.column, event.row);
-        let hit = self.places.iter().find(|(_, area)| area.contains(place)).map(|(tab, _)| *tab);
+        let hit = self.places.iter().position(|area| area.contains(place)).map(|number| Tab::ALL[number]);
         match hit {
             Some(tab) if event.kind == MouseEventKind::Down(MouseButton::Left) => Some(self.turn(tab, of, world)),
             _ if self.has_tree() => match self.changes.mouse(event) {
@@ -255,22 +255,8 @@ impl Details {
         if inner == area {
             return self.pager.draw(inner, buffer, theme);
         }
-        let mut x = area.x + 2;
-        for tab in Tab::ALL {
-            let label = tab.name();
-            let width = label.len() as u16;
-            if x + width + 2 > area.right() {
-                break;
-            }
-            let style = if tab == self.tab { theme.title() } else { theme.muted() };
-            buffer.set_string(x - 1, area.y, format!(" {label} "), style);
-            self.places.push((tab, Rect { x, y: area.y, width, height: 1 }));
-            x += width + 2;
-        }
-        let foot = text::truncate(name, usize::from(area.width.saturating_sub(6)));
-        if !foot.is_empty() {
-            buffer.set_string(area.x + 1, area.bottom() - 1, format!(" {foot} "), theme.muted());
-        }
+        self.places = frame::tabs(area, buffer, theme, Tab::ALL.map(Tab::name), self.tab as usize);
+        frame::foot(area, buffer, theme, name);
         let inside = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
         if self.has_tree() && self.changes.tree.count() > 0 {
             return self.changes.draw(inside, buffer, theme, focused);

@@ -10,7 +10,7 @@ use crate::tui::screen::content::Content;
 use crate::tui::screen::prompt::Prompt;
 use crate::tui::screen::{Reaction, Screen};
 use crate::tui::widget::browser::Browser;
-use crate::tui::widget::frame::frame;
+use crate::tui::widget::frame::{self, frame};
 use crate::tui::widget::table::Hit;
 use crate::tui::world::World;
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -197,8 +197,7 @@ impl Screen for Files {
         self.browser.draw(inside, buffer, theme, true);
         if let Some(path) = self.browser.selected().filter(|_| inner != area) {
             let path = format!("/{}", text::clean_bytes(path.as_os_str().as_bytes()));
-            let foot = text::truncate(&path, usize::from(area.width.saturating_sub(6))).into_owned();
-            buffer.set_string(area.x + 1, area.bottom() - 1, format!(" {foot} "), theme.muted());
+            frame::foot(area, buffer, theme, &path);
         }
     }
 

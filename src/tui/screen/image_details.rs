@@ -10,7 +10,7 @@ use crate::tui::msg::Answer;
 use crate::tui::screen::Reaction;
 use crate::tui::screen::details::aligned;
 use crate::tui::screen::lineage::command;
-use crate::tui::widget::frame::frame;
+use crate::tui::widget::frame::{self, frame};
 use crate::tui::widget::pager::{Kind, Line, Pager};
 use crate::tui::world::World;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
@@ -62,7 +62,7 @@ pub struct Details {
     ticket: Option<Ticket>,
     /// What is shown of it.
     pub pager: Pager,
-    places: Vec<(Tab, Rect)>,
+    places: Vec<Rect>,
 }
 
 impl Default for Details {
@@ -150,7 +150,7 @@ impl Details {
     /// Does what the mouse did.
     pub fn mouse(&mut self, event: MouseEvent, of: Option<&str>, world: &World) -> Option<Reaction> {
         let place = Position::new(event.column, event.row);
-        let hit = self.places.iter().find(|(_, area)| area.contains(place)).map(|(tab, _)| *tab);
+        let hit = self.places.iter().position(|area| area.contains(place)).map(|number| Tab::ALL[number]);
         match hit {
             Some(tab) if event.kind == MouseEventKind::Down(MouseButton::Left) => Some(self.turn(tab, of, world)),
             _ => self.pager.mouse(event).then(Reaction::none),
@@ -165,22 +165,8 @@ impl Details {
         if inner == area {
             return self.pager.draw(inner, buffer, theme);
         }
-        let mut x = area.x + 2;
-        for tab in Tab::ALL {
-            let label = tab.name();
-            let width = label.len() as u16;
-            if x + width + 2 > area.right() {
-                break;
-            }
-            let style = if tab == self.tab { theme.title() } else { theme.muted() };
-            buffer.set_string(x - 1, area.y, format!(" {label} "), style);
-            self.places.push((tab, Rect { x, y: area.y, width, height: 1 }));
-            x += width + 2;
-        }
-        let foot = text::truncate(name, usize::from(area.width.saturating_sub(6)));
-        if !foot.is_empty() {
-            buffer.set_string(area.x + 1, area.bottom() - 1, format!(" {foot} "), theme.muted());
-        }
+        self.places = frame::tabs(area, buffer, theme, Tab::ALL.map(Tab::name), self.tab as usize);
+        frame::foot(area, buffer, theme, name);
         let inside = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
         if self.pager.is_empty() {
             let words = match (self.tab, self.ticket) {

@@ -137,6 +137,11 @@ impl Theme {
         self.style(if focused { Role::BorderFocused } else { Role::Border })
     }
 
+    /// `style` for words upon a frame, of whose look nothing is to shine through.
+    pub fn upon_border(&self, style: Style) -> Style {
+        Style::new().fg(self.text().fg.unwrap_or(Color::Reset)).remove_modifier(Modifier::all()).patch(style)
+    }
+
     /// The selected row.
     pub fn selection(&self, focused: bool) -> Style {
         self.style(if focused { Role::Selection } else { Role::SelectionUnfocused })

@@ -17,15 +17,41 @@ pub fn frame(area: Rect, buffer: &mut Buffer, theme: &Theme, title: &str, note: 
     let room = usize::from(area.width.saturating_sub(4));
     let title = text::truncate(title, room);
     if !title.is_empty() {
-        buffer.set_string(area.x + 1, area.y, format!(" {title} "), if focused { theme.title() } else { theme.muted() });
+        let style = theme.upon_border(if focused { theme.title() } else { theme.muted() });
+        buffer.set_string(area.x + 1, area.y, format!(" {title} "), style);
     }
     let left = room.saturating_sub(text::width::of(&title) + 3);
     let note = text::truncate(note, left);
     let used = text::width::of(&note) as u16;
     if used > 0 {
-        buffer.set_string(area.right() - used - 3, area.y, format!(" {note} "), theme.muted());
+        buffer.set_string(area.right() - used - 3, area.y, format!(" {note} "), theme.upon_border(theme.muted()));
     }
     inner
+}
+
+/// The names of what a frame at `area` can show, upon its upper edge; gives where each stands, as far as there is room.
+pub fn tabs<'a>(area: Rect, buffer: &mut Buffer, theme: &Theme, names: impl IntoIterator<Item = &'a str>, front: usize) -> Vec<Rect> {
+    let mut places = Vec::new();
+    let mut x = area.x + 2;
+    for (number, name) in names.into_iter().enumerate() {
+        let width = text::width::of(name) as u16;
+        if x + width + 2 > area.right() {
+            break;
+        }
+        let style = theme.upon_border(if number == front { theme.title() } else { theme.muted() });
+        buffer.set_string(x - 1, area.y, format!(" {name} "), style);
+        places.push(Rect { x, y: area.y, width, height: 1 });
+        x += width + 2;
+    }
+    places
+}
+
+/// What a frame at `area` is about, upon its lower edge.
+pub fn foot(area: Rect, buffer: &mut Buffer, theme: &Theme, words: &str) {
+    let words = text::truncate(words, usize::from(area.width.saturating_sub(6)));
+    if !words.is_empty() {
+        buffer.set_string(area.x + 1, area.bottom() - 1, format!(" {words} "), theme.upon_border(theme.muted()));
+    }
 }
 
 /// A frame in the middle, over whatever was there.

@@ -9,7 +9,7 @@ use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::{Answer, News};
 use crate::tui::screen::prompt::Prompt;
 use crate::tui::screen::{Reaction, Screen};
-use crate::tui::widget::frame::frame;
+use crate::tui::widget::frame::{self, frame};
 use crate::tui::widget::pager::{Kind, Line, Pager};
 use crate::tui::world::World;
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -197,8 +197,7 @@ impl Screen for Content {
             Source::Container(_, name) => format!("{} against its image", text::clean(name)),
         };
         if inner != area && area.width > 20 {
-            let foot = text::truncate(&foot, usize::from(area.width.saturating_sub(6))).into_owned();
-            buffer.set_string(area.x + 1, area.bottom() - 1, format!(" {foot} "), theme.muted());
+            frame::foot(area, buffer, theme, &foot);
         }
     }
 
