@@ -92,8 +92,18 @@ impl Model {
         use Action as A;
         let everywhere = match action {
             A::Back => self.notice.is_some() || self.full || !self.layers.is_empty(),
-            A::NextPane | A::PreviousPane | A::FullScreen | A::Help | A::CommandLine | A::Run | A::Pull | A::Menu => true,
-            A::Theme | A::Redraw | A::Suspend | A::Quit => true,
+            A::NextPane
+            | A::PreviousPane
+            | A::FullScreen
+            | A::Run
+            | A::Pull
+            | A::Menu
+            | A::Help
+            | A::CommandLine
+            | A::Theme
+            | A::Redraw
+            | A::Suspend
+            | A::Quit => true,
             _ => action.pane().is_some_and(|number| number < Pane::ALL.len()),
         };
         everywhere || self.top().takes(action)

@@ -12,7 +12,7 @@ use crate::tui::screen::prompt::Prompt;
 use crate::tui::widget::browser::Browser;
 use crate::tui::widget::frame::{self, frame};
 use crate::tui::widget::pager::{Kind, Line, Pager};
-use crate::tui::widget::table::Hit;
+use crate::tui::widget::rows::Hit;
 use crate::tui::widget::tree::{Leaf, Mark, Tree};
 use crate::tui::world::World;
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};

@@ -11,7 +11,7 @@ use crate::tui::screen::prompt::Prompt;
 use crate::tui::screen::{Reaction, Screen};
 use crate::tui::widget::browser::Browser;
 use crate::tui::widget::frame::{self, frame};
-use crate::tui::widget::table::Hit;
+use crate::tui::widget::rows::Hit;
 use crate::tui::world::World;
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;

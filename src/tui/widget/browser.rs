@@ -4,11 +4,11 @@ use crate::text::{self, size, width};
 use crate::tui::keymap::Action;
 use crate::tui::theme::Theme;
 use crate::tui::widget::input::Input;
-use crate::tui::widget::table::Hit;
+use crate::tui::widget::rows::{Hit, Rows};
 use crate::tui::widget::tree::{Line, Mark, Order, Tree};
-use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use std::path::PathBuf;
 
@@ -26,11 +26,9 @@ pub struct Browser {
     pub tree: Tree,
     /// Sizes are known.
     sizes: bool,
-    top: usize,
+    place: Rows,
     input: Input,
     filtering: bool,
-    body: Rect,
-    clicked: Option<(std::time::Instant, usize)>,
 }
 
 impl Browser {
@@ -100,32 +98,21 @@ impl Browser {
     /// Whether an action means something here.
     pub fn takes(&self, action: Action) -> bool {
         match action {
-            Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::HalfPageUp | Action::HalfPageDown | Action::Home | Action::End => true,
             Action::Left | Action::Right | Action::Open | Action::Filter => true,
             Action::Sort => self.sizes,
             Action::Back => !self.input.text().is_empty(),
-            _ => false,
+            _ => Rows::takes(action),
         }
     }
 
     /// Does what a key stands for; false if it means nothing here, as opening a file does.
     pub fn act(&mut self, action: Action) -> bool {
-        let page = usize::from(self.body.height).max(1);
-        let last = self.tree.lines().len().saturating_sub(1);
-        let at = self.tree.at;
-        let to = match action {
-            Action::Up => at.saturating_sub(1),
-            Action::Down => at + 1,
-            Action::PageUp => at.saturating_sub(page),
-            Action::PageDown => at + page,
-            Action::HalfPageUp => at.saturating_sub(page.div_ceil(2)),
-            Action::HalfPageDown => at + page.div_ceil(2),
-            Action::Home => 0,
-            Action::End => last,
-            other => return self.change(other),
-        };
-        self.tree.at = to.min(last);
-        true
+        self.place.at = self.tree.at;
+        if self.place.act(action, self.tree.lines().len()) {
+            self.tree.at = self.place.at;
+            return true;
+        }
+        self.change(action)
     }
 
     fn change(&mut self, action: Action) -> bool {
@@ -148,46 +135,29 @@ impl Browser {
 
     /// Does what the mouse did.
     pub fn mouse(&mut self, event: MouseEvent) -> Hit {
-        if !self.body.contains(Position::new(event.column, event.row)) {
-            return Hit::Nothing;
-        }
-        let last = self.tree.lines().len().saturating_sub(1);
-        match event.kind {
-            MouseEventKind::ScrollUp => self.tree.at = self.tree.at.saturating_sub(3),
-            MouseEventKind::ScrollDown => self.tree.at = (self.tree.at + 3).min(last),
-            MouseEventKind::Down(MouseButton::Left) => {
-                let row = self.top + usize::from(event.row - self.body.y);
-                if row >= self.tree.lines().len() {
-                    return Hit::Nothing;
-                }
-                self.tree.at = row;
-                let now = std::time::Instant::now();
-                let twice = self.clicked.is_some_and(|(when, which)| which == row && now.duration_since(when).as_millis() < 400);
-                self.clicked = if twice { None } else { Some((now, row)) };
-                return if twice { Hit::Opened } else { Hit::Moved };
-            }
-            _ => return Hit::Nothing,
-        }
-        Hit::Moved
+        self.place.at = self.tree.at;
+        let hit = self.place.mouse(event, self.tree.lines().len());
+        self.tree.at = self.place.at;
+        hit
     }
 
     /// Draws what is visible; `focused` if keys go here.
     pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, theme: &Theme, focused: bool) {
-        self.body = area;
         let (height, count) = (usize::from(area.height), self.tree.lines().len());
+        self.place.at = self.tree.at;
+        self.place.show(area, count);
+        let top = self.place.top;
         if height == 0 || area.width < 2 {
             return;
         }
-        let at = self.tree.at;
-        self.top = self.top.clamp((at + 1).saturating_sub(height), at).min(count.saturating_sub(height));
-        for (row, &line) in self.tree.lines()[self.top..].iter().take(height).enumerate() {
+        for (row, &line) in self.tree.lines()[top..].iter().take(height).enumerate() {
             let place = Rect { y: area.y + row as u16, height: 1, ..area };
             self.line(line, place, buffer, theme);
-            if self.top + row == at {
+            if top + row == self.tree.at {
                 buffer.set_style(place, theme.selection(focused));
             }
         }
-        super::frame::scrollbar(area, buffer, theme, count, self.top, height);
+        super::frame::scrollbar(area, buffer, theme, count, top, height);
     }
 
     fn line(&self, line: Line, area: Rect, buffer: &mut Buffer, theme: &Theme) {

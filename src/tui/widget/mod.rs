@@ -7,5 +7,6 @@ pub mod frame;
 pub mod input;
 pub mod offers;
 pub mod pager;
+pub mod rows;
 pub mod table;
 pub mod tree;

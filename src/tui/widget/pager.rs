@@ -4,6 +4,7 @@ use crate::text::{self, width};
 use crate::tui::keymap::Action;
 use crate::tui::theme::Theme;
 use crate::tui::widget::input::Input;
+use crate::tui::widget::rows::Rows;
 use crossterm::event::{KeyCode, KeyEvent, MouseEvent, MouseEventKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -206,14 +207,13 @@ impl Pager {
     /// Whether an action means something here.
     pub fn takes(&self, action: Action) -> bool {
         match action {
-            Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::HalfPageUp | Action::HalfPageDown | Action::Home | Action::End => true,
             Action::Wrap | Action::Filter | Action::Only => true,
             Action::Left | Action::Right => !self.wrap,
             Action::Follow => self.grows,
             Action::Timestamps => self.lines.back().is_some_and(|line| !line.time.is_empty()),
             Action::NextHit | Action::PreviousHit => !self.search.text().is_empty(),
             Action::Back => !self.search.text().is_empty() || !self.filter.text().is_empty(),
-            _ => false,
+            _ => Rows::takes(action),
         }
     }
 

@@ -4,9 +4,10 @@ use crate::text;
 use crate::tui::keymap::Action;
 use crate::tui::theme::Theme;
 use crate::tui::widget::input::Input;
-use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use crate::tui::widget::rows::{Hit, Rows};
+use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -106,27 +107,13 @@ pub struct Table {
     /// Those that the filter lets through, in their order.
     shown: Vec<usize>,
     selected: Option<String>,
-    at: usize,
-    top: usize,
+    place: Rows,
     sort: Option<(usize, bool)>,
     filter: Input,
     filtering: bool,
     /// Rows can be marked.
     marking: bool,
     marks: BTreeSet<String>,
-    body: Rect,
-    clicked: Option<(std::time::Instant, usize)>,
-}
-
-/// What a mouse did to a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hit {
-    /// Nothing that concerns it.
-    Nothing,
-    /// Another row is selected, or the view moved.
-    Moved,
-    /// A row was clicked twice.
-    Opened,
 }
 
 impl Table {
@@ -139,15 +126,12 @@ impl Table {
             rows: Vec::new(),
             shown: Vec::new(),
             selected: None,
-            at: 0,
-            top: 0,
+            place: Rows::default(),
             sort,
             filter: Input::default(),
             filtering: false,
             marking: true,
             marks: BTreeSet::new(),
-            body: Rect::default(),
-            clicked: None,
         }
     }
 
@@ -180,8 +164,8 @@ impl Table {
             });
         }
         let same = self.selected.as_ref().and_then(|key| self.shown.iter().position(|&index| self.rows[index].key == *key));
-        self.at = same.unwrap_or(self.at).min(self.shown.len().saturating_sub(1));
-        self.selected = self.shown.get(self.at).map(|&index| self.rows[index].key.clone());
+        self.place.at = same.unwrap_or(self.place.at).min(self.shown.len().saturating_sub(1));
+        self.follow();
     }
 
     /// The key of the selected row.
@@ -269,31 +253,20 @@ impl Table {
     /// Whether an action means something here.
     pub fn takes(&self, action: Action) -> bool {
         match action {
-            Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::HalfPageUp | Action::HalfPageDown | Action::Home | Action::End => true,
             Action::Filter | Action::Sort | Action::ReverseSort => true,
             Action::Mark | Action::MarkAll => self.marking,
             Action::Back => !self.filter.text().is_empty() || !self.marks.is_empty(),
-            _ => false,
+            _ => Rows::takes(action),
         }
     }
 
     /// Does what a key stands for; false if it means nothing here.
     pub fn act(&mut self, action: Action) -> bool {
-        let page = usize::from(self.body.height).max(1);
-        let last = self.shown.len().saturating_sub(1);
-        let to = match action {
-            Action::Up => self.at.saturating_sub(1),
-            Action::Down => self.at + 1,
-            Action::PageUp => self.at.saturating_sub(page),
-            Action::PageDown => self.at + page,
-            Action::HalfPageUp => self.at.saturating_sub(page.div_ceil(2)),
-            Action::HalfPageDown => self.at + page.div_ceil(2),
-            Action::Home => 0,
-            Action::End => last,
-            other => return self.change(other),
-        };
-        self.go(to.min(last));
-        true
+        if self.place.act(action, self.shown.len()) {
+            self.follow();
+            return true;
+        }
+        self.change(action)
     }
 
     fn change(&mut self, action: Action) -> bool {
@@ -305,7 +278,7 @@ impl Table {
                 {
                     self.marks.insert(key);
                 }
-                self.go((self.at + 1).min(self.shown.len().saturating_sub(1)));
+                self.act(Action::Down);
             }
             Action::MarkAll if self.marking => {
                 let all: BTreeSet<String> = self.shown.iter().map(|&index| self.rows[index].key.clone()).collect();
@@ -330,34 +303,16 @@ impl Table {
         true
     }
 
-    fn go(&mut self, to: usize) {
-        self.at = to;
-        self.selected = self.shown.get(to).map(|&index| self.rows[index].key.clone());
+    /// Selects the row at the place.
+    fn follow(&mut self) {
+        self.selected = self.shown.get(self.place.at).map(|&index| self.rows[index].key.clone());
     }
 
     /// Does what the mouse did.
     pub fn mouse(&mut self, event: MouseEvent) -> Hit {
-        if !self.body.contains(Position::new(event.column, event.row)) {
-            return Hit::Nothing;
-        }
-        let last = self.shown.len().saturating_sub(1);
-        match event.kind {
-            MouseEventKind::ScrollUp => self.go(self.at.saturating_sub(3)),
-            MouseEventKind::ScrollDown => self.go((self.at + 3).min(last)),
-            MouseEventKind::Down(MouseButton::Left) => {
-                let row = self.top + usize::from(event.row - self.body.y);
-                if row > last || self.shown.is_empty() {
-                    return Hit::Nothing;
-                }
-                self.go(row);
-                let now = std::time::Instant::now();
-                let twice = self.clicked.is_some_and(|(when, which)| which == row && now.duration_since(when).as_millis() < 400);
-                self.clicked = if twice { None } else { Some((now, row)) };
-                return if twice { Hit::Opened } else { Hit::Moved };
-            }
-            _ => return Hit::Nothing,
-        }
-        Hit::Moved
+        let hit = self.place.mouse(event, self.shown.len());
+        self.follow();
+        hit
     }
 
     /// The widths of the columns that fit into `room`; 0 for one that does not. First those that hold long text give, then
@@ -417,9 +372,9 @@ impl Table {
         }
         // Room at both sides: for marks, and for the bar that tells where one is.
         let inner = Rect { x: area.x + 1, width: area.width - 2, ..area };
-        self.body = Rect { y: area.y + 1, height: area.height - 1, ..area };
-        let height = usize::from(self.body.height);
-        self.top = self.top.clamp((self.at + 1).saturating_sub(height.max(1)), self.at).min(self.shown.len().saturating_sub(height.min(self.shown.len())));
+        self.place.show(Rect { y: area.y + 1, height: area.height - 1, ..area }, self.shown.len());
+        let (body, top) = (self.place.body, self.place.top);
+        let height = usize::from(body.height);
         let widths = self.widths(inner.width);
         let spans = spans(inner, &widths);
         for &(index, x, width) in &spans {
@@ -436,10 +391,10 @@ impl Table {
             };
             put(buffer, x, inner.y, width, column.right, &format!("{}{arrow}", column.title), theme.header());
         }
-        for (line, &index) in self.shown.iter().skip(self.top).take(height).enumerate() {
+        for (line, &index) in self.shown.iter().skip(top).take(height).enumerate() {
             let row = &self.rows[index];
-            let y = self.body.y + line as u16;
-            let selected = self.top + line == self.at;
+            let y = body.y + line as u16;
+            let selected = top + line == self.place.at;
             let marked = self.marks.contains(&row.key);
             if selected {
                 buffer.set_style(Rect { y, height: 1, ..area }, theme.selection(focused));
@@ -458,7 +413,7 @@ impl Table {
                 put(buffer, x, y, width, self.columns[column].right, &words, style);
             }
         }
-        super::frame::scrollbar(self.body, buffer, theme, self.shown.len(), self.top, height);
+        super::frame::scrollbar(body, buffer, theme, self.shown.len(), top, height);
     }
 }
 

@@ -135,7 +135,7 @@ fn a_prompt_becomes_the_verb_it_shows() {
 #[test]
 fn each_pane_has_its_number() {
     let mut stage = Stage::on(100, 16, full);
-    stage.keys("2").sees("Images 2").until("it has looked", |stage| !stage.text().contains("Looking")).shows("images");
+    stage.keys("2").sees("Images 2").sees("2kB").until("it has looked", |stage| !stage.text().contains("Looking")).shows("images");
     stage.keys("3").sees("Networks").shows("networks");
     stage.keys("5").sees("Jobs").shows("jobs");
     stage.keys("4").sees("Volumes 2").keys("tab").sees("Jobs").keys("tab").sees("No console is open").keys("tab").sees("Containers 3");

@@ -35,7 +35,7 @@ impl Graph {
         let inner = frame(list, buffer, theme, "Layers", if self.lineage.known { &note } else { "" }, true);
         let inside = if inner == list { inner } else { Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner } };
         let room = usize::from(inside.width);
-        self.body = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
+        self.place.show(Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside }, self.lines.len());
         if self.lines.is_empty() {
             let (words, style) = match (&self.lineage.failed, self.lineage.known) {
                 (Some(sentence), _) => (text::clean(sentence).into_owned(), theme.failed()),
@@ -49,7 +49,7 @@ impl Graph {
         if about.height > 0 {
             let inner = frame(about, buffer, theme, "", "", false);
             let inside = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
-            let told = self.lines.get(self.at).map(|line| told(&graph, &line.row, world)).unwrap_or_default();
+            let told = self.lines.get(self.place.at).map(|line| told(&graph, &line.row, world)).unwrap_or_default();
             let room = usize::from(inside.width.saturating_sub(1));
             let lines = told.iter().flat_map(|(words, style)| text::wrap(words, room).into_iter().map(move |line| (line, *style)));
             for (row, (words, style)) in inside.rows().zip(lines) {
@@ -67,22 +67,22 @@ impl Graph {
         for (x, head) in heads.into_iter().filter(|(x, head)| x + head.len() as u16 <= inside.width) {
             buffer.set_string(inside.x + x, inside.y, head, theme.header());
         }
-        let height = usize::from(self.body.height);
+        let (body, top) = (self.place.body, self.place.top);
+        let height = usize::from(body.height);
         if height == 0 {
             return;
         }
-        self.top = self.top.clamp((self.at + 1).saturating_sub(height), self.at).min(self.lines.len().saturating_sub(height));
-        let row = &self.lines[self.at].row;
-        let rails = rows::rails(&self.lines, &rows::path(graph, row), self.at);
-        let shown = self.lines.iter().zip(&rails).enumerate().skip(self.top).take(height);
+        let row = &self.lines[self.place.at].row;
+        let rails = rows::rails(&self.lines, &rows::path(graph, row), self.place.at);
+        let shown = self.lines.iter().zip(&rails).enumerate().skip(top).take(height);
         for (at, (line, rails)) in shown {
-            let place = Rect { y: self.body.y + (at - self.top) as u16, height: 1, ..self.body };
+            let place = Rect { y: body.y + (at - top) as u16, height: 1, ..body };
             draw(line, rails, label, graph, place, buffer, theme);
-            if at == self.at {
+            if at == self.place.at {
                 buffer.set_style(place, theme.selection(true));
             }
         }
-        scrollbar(self.body, buffer, theme, self.lines.len(), self.top, height);
+        scrollbar(body, buffer, theme, self.lines.len(), top, height);
     }
 }
 

@@ -12,10 +12,11 @@ use crate::tui::screen::files::Files;
 use crate::tui::screen::images;
 use crate::tui::screen::lineage::Lineage;
 use crate::tui::screen::{Reaction, Screen};
+use crate::tui::widget::rows::{Hit, Rows};
 use crate::tui::world::World;
-use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::MouseEvent;
 use ratatui::Frame;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use rows::{Line, Row};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,19 +26,16 @@ use std::sync::Arc;
 pub struct Graph {
     lineage: Lineage,
     lines: Vec<Line>,
-    at: usize,
-    top: usize,
+    place: Rows,
     unfolded: HashSet<LayerId>,
     /// The image that is to be selected once it is known where it stands.
     wanted: Option<ImageId>,
-    body: Rect,
-    clicked: Option<(std::time::Instant, usize)>,
 }
 
 impl Graph {
     /// With an image selected.
     pub fn new(wanted: Option<ImageId>) -> Self {
-        Self { lineage: Lineage::default(), lines: Vec::new(), at: 0, top: 0, unfolded: HashSet::new(), wanted, body: Rect::default(), clicked: None }
+        Self { lineage: Lineage::default(), lines: Vec::new(), place: Rows::default(), unfolded: HashSet::new(), wanted }
     }
 
     /// What a line is about, the same from one look to the next.
@@ -53,15 +51,15 @@ impl Graph {
     /// Lines anew; the selection stays with what it is about.
     fn arrange(&mut self, before: &ImageGraph) {
         let graph = Arc::clone(&self.lineage.graph);
-        let old = self.lines.get(self.at).and_then(|line| Self::key(before, &line.row));
+        let old = self.lines.get(self.place.at).and_then(|line| Self::key(before, &line.row));
         self.lines = rows::lines(&graph, &self.unfolded);
         let wanted = self.wanted.take().and_then(|id| self.lines.iter().position(|line| matches!(line.row, Row::Image(image) if graph.images[image].id == id)));
         let same = old.and_then(|old| self.lines.iter().position(|line| Self::key(&graph, &line.row).as_ref() == Some(&old)));
-        self.at = wanted.or(same).unwrap_or(self.at).min(self.lines.len().saturating_sub(1));
+        self.place.at = wanted.or(same).unwrap_or(self.place.at).min(self.lines.len().saturating_sub(1));
     }
 
     fn row(&self) -> Option<&Row> {
-        self.lines.get(self.at).map(|line| &line.row)
+        self.lines.get(self.place.at).map(|line| &line.row)
     }
 
     fn unfold(&mut self) -> bool {
@@ -72,7 +70,7 @@ impl Graph {
         self.arrange(&graph);
         // The first of what was hidden stands where the fold stood.
         if let Some(at) = self.lines.iter().position(|line| line.row == Row::Layer(first)) {
-            self.at = at;
+            self.place.at = at;
         }
         true
     }
@@ -87,7 +85,7 @@ impl Graph {
         self.unfolded.remove(&graph.layers[first].id);
         self.arrange(&graph);
         if let Some(at) = self.lines.iter().position(|line| matches!(&line.row, Row::Fold(layers) if layers.first() == Some(&first))) {
-            self.at = at;
+            self.place.at = at;
         }
     }
 
@@ -129,24 +127,6 @@ impl Graph {
             Row::Fold(_) => return None,
         })
     }
-
-    fn go(&mut self, action: Action) -> bool {
-        let page = usize::from(self.body.height).max(1);
-        let last = self.lines.len().saturating_sub(1);
-        let to = match action {
-            Action::Up => self.at.saturating_sub(1),
-            Action::Down => self.at + 1,
-            Action::PageUp => self.at.saturating_sub(page),
-            Action::PageDown => self.at + page,
-            Action::HalfPageUp => self.at.saturating_sub(page.div_ceil(2)),
-            Action::HalfPageDown => self.at + page.div_ceil(2),
-            Action::Home => 0,
-            Action::End => last,
-            _ => return false,
-        };
-        self.at = to.min(last);
-        true
-    }
 }
 
 impl Screen for Graph {
@@ -156,8 +136,7 @@ impl Screen for Graph {
 
     fn takes(&self, action: Action) -> bool {
         use Action as A;
-        matches!(action, A::Up | A::Down | A::PageUp | A::PageDown | A::HalfPageUp | A::HalfPageDown | A::Home | A::End)
-            || matches!(action, A::Open | A::Diff | A::Left | A::Right | A::Layers | A::Remove | A::Copy)
+        Rows::takes(action) || matches!(action, A::Open | A::Diff | A::Left | A::Right | A::Layers | A::Remove | A::Copy)
     }
 
     fn fits(&self, action: Action, world: &World) -> bool {
@@ -165,7 +144,7 @@ impl Screen for Graph {
     }
 
     fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        if self.go(action) {
+        if self.place.act(action, self.lines.len()) {
             return Some(Reaction::none());
         }
         Some(match action {
@@ -193,28 +172,11 @@ impl Screen for Graph {
     }
 
     fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {
-        if !self.body.contains(Position::new(event.column, event.row)) {
-            return None;
+        match self.place.mouse(event, self.lines.len()) {
+            Hit::Nothing => None,
+            Hit::Moved => Some(Reaction::none()),
+            Hit::Opened => self.act(Action::Open, world),
         }
-        match event.kind {
-            MouseEventKind::ScrollUp => self.at = self.at.saturating_sub(3),
-            MouseEventKind::ScrollDown => self.at = (self.at + 3).min(self.lines.len().saturating_sub(1)),
-            MouseEventKind::Down(MouseButton::Left) => {
-                let row = self.top + usize::from(event.row - self.body.y);
-                if row >= self.lines.len() {
-                    return None;
-                }
-                self.at = row;
-                let now = std::time::Instant::now();
-                let twice = self.clicked.is_some_and(|(when, which)| which == row && now.duration_since(when).as_millis() < 400);
-                self.clicked = if twice { None } else { Some((now, row)) };
-                if twice {
-                    return self.act(Action::Open, world);
-                }
-            }
-            _ => return None,
-        }
-        Some(Reaction::none())
     }
 
     fn hear(&mut self, news: &mut News, world: &World) -> Reaction {
