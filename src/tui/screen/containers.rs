@@ -8,6 +8,7 @@ use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::News;
 use crate::tui::screen::confirm::asked;
 use crate::tui::screen::details::{Details, Tab};
+use crate::tui::screen::split::Split;
 use crate::tui::screen::{Reaction, Screen, forms, listed};
 use crate::tui::widget::frame::frame;
 use crate::tui::widget::rows::Hit;
@@ -15,7 +16,7 @@ use crate::tui::widget::table::{Cell, Column, Row, Table};
 use crate::tui::world::World;
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::Rect;
 
 /// How a column behaves; of those that may go, the first is missed the least.
 fn column(shown: Shown) -> Column {
@@ -46,13 +47,9 @@ const MORE: [&str; 2] = ["exec…", "signal…"];
 pub struct Containers {
     table: Table,
     details: Details,
-    /// Keys go to the details.
-    inside: bool,
-    /// The details have the room of both.
-    zoomed: bool,
+    split: Split,
     /// Those that do not run are shown, too.
     all: bool,
-    areas: [Rect; 2],
 }
 
 impl Containers {
@@ -61,10 +58,8 @@ impl Containers {
         Self {
             table: Table::new(world.config.columns.iter().copied().map(column).collect::<Vec<_>>(), None),
             details: Details::new(world.config.log_lines),
-            inside: false,
-            zoomed: false,
+            split: Split::default(),
             all: true,
-            areas: [Rect::default(); 2],
         }
     }
 
@@ -191,7 +186,7 @@ impl Containers {
             _ => return None,
         };
         if !matches!(action, Action::NextTab | Action::PreviousTab) {
-            self.inside = true;
+            self.split.inside = true;
         }
         Some(self.details.turn(tab, self.table.selected(), world))
     }
@@ -263,16 +258,16 @@ fn state_style(container: &Container, world: &World) -> ratatui::style::Style {
 
 impl Screen for Containers {
     fn contexts(&self) -> Vec<Context> {
-        if self.inside { self.details.contexts() } else { vec![Context::Containers, Context::List] }
+        if self.split.inside { self.details.contexts() } else { vec![Context::Containers, Context::List] }
     }
 
     fn takes(&self, action: Action) -> bool {
         use Action as A;
         let shows = matches!(action, A::Logs | A::Processes | A::Diff | A::Inspect | A::Open | A::NextTab | A::PreviousTab);
-        if self.inside {
+        if self.split.inside {
             // What is open already is not opened.
             let shows = shows && action != A::Open;
-            return shows || self.details.takes(action) || matches!(action, A::Back | A::Zoom);
+            return shows || self.details.takes(action) || self.split.takes(action);
         }
         let does = matches!(action, A::Attach | A::Exec | A::Shell | A::Start | A::Stop | A::Restart | A::Pause | A::Kill)
             || matches!(action, A::Remove | A::Prune | A::Rename | A::Commit | A::Copy | A::ToggleStopped | A::Run | A::Pull);
@@ -283,7 +278,7 @@ impl Screen for Containers {
         use Action as A;
         let any = |fits: fn(Status) -> bool| !self.chosen(world, fits).is_empty();
         match action {
-            _ if self.inside => true,
+            _ if self.split.inside => true,
             A::Start => any(|status| matches!(status, Status::Created | Status::Exited)),
             A::Stop | A::Kill | A::Attach | A::Processes => any(Status::is_alive),
             A::Pause => any(|status| matches!(status, Status::Running | Status::Paused)),
@@ -296,33 +291,27 @@ impl Screen for Containers {
     }
 
     fn is_typing(&self) -> bool {
-        if self.inside { self.details.is_typing() } else { self.table.is_filtering() }
+        if self.split.inside { self.details.is_typing() } else { self.table.is_filtering() }
     }
 
     fn typed(&mut self, key: KeyEvent, world: &World) -> Option<Reaction> {
-        if self.inside {
+        if self.split.inside {
             return self.details.typed(key).then(Reaction::none);
         }
         self.table.typed(key).then(|| self.details.look_at(self.table.selected(), world))
     }
 
     fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
-        let taken = if self.inside { self.details.pasted(words) } else { self.table.pasted(words) };
+        let taken = if self.split.inside { self.details.pasted(words) } else { self.table.pasted(words) };
         taken.then(Reaction::none)
     }
 
     fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        if action == Action::Zoom {
-            self.zoomed = !self.zoomed;
-            return Some(Reaction::none());
-        }
-        if self.inside {
+        if self.split.inside {
             if let Some(reaction) = self.details.act(action, world) {
                 return Some(reaction);
             }
-            if action == Action::Back {
-                self.inside = false;
-                self.zoomed = false;
+            if self.split.act(action) {
                 return Some(Reaction::none());
             }
         } else if self.table.act(action) {
@@ -358,14 +347,8 @@ impl Screen for Containers {
     }
 
     fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {
-        let place = ratatui::layout::Position::new(event.column, event.row);
-        let pressed = matches!(event.kind, crossterm::event::MouseEventKind::Down(_));
-        if self.areas[1].contains(place) {
-            self.inside |= pressed;
+        if self.split.mouse(event) {
             return self.details.mouse(event, self.table.selected(), world);
-        }
-        if self.areas[0].contains(place) {
-            self.inside &= !pressed;
         }
         match self.table.mouse(event) {
             Hit::Nothing => None,
@@ -395,28 +378,17 @@ impl Screen for Containers {
         if all == 0 {
             return welcome(area, frame_, world, self.all);
         }
-        let list = if self.zoomed && self.inside { 0 } else { list_height(area.height, shown, self.inside) };
-        let [list, rest] = Layout::vertical([Constraint::Length(list), Constraint::Min(0)]).areas(area);
-        self.areas = [list, rest];
+        let [list, rest] = self.split.lay(area, shown.max(1));
         if list.height > 0 {
             let title = format!("Containers {all}");
-            let inner = frame(list, buffer, &world.theme, &title, &self.table.note(), !self.inside);
-            self.table.draw(inner, buffer, &world.theme, !self.inside);
+            let inner = frame(list, buffer, &world.theme, &title, &self.table.note(), !self.split.inside);
+            self.table.draw(inner, buffer, &world.theme, !self.split.inside);
         }
         if rest.height > 0 {
             let name = self.one(world).map(|container| text::clean(&container.name).into_owned()).unwrap_or_default();
-            self.details.draw(rest, buffer, world, &name, self.inside);
+            self.details.draw(rest, buffer, world, &name, self.split.inside);
         }
     }
-}
-
-/// How many of `height` rows the table gets: what it needs, and not more than leaves room to read.
-pub(super) fn list_height(height: u16, rows: usize, inside: bool) -> u16 {
-    if height < 12 {
-        return if inside { 0 } else { height };
-    }
-    let most = if inside { height / 3 } else { height / 2 };
-    (rows + 3).clamp(5, usize::from(most.max(5))) as u16
 }
 
 /// What a first start shows: what to do next.

@@ -10,14 +10,15 @@ use crate::tui::screen::graph::Graph;
 use crate::tui::screen::image_details::{Details, Tab};
 use crate::tui::screen::lineage::{Lineage, freed};
 use crate::tui::screen::prompt::Prompt;
+use crate::tui::screen::split::Split;
 use crate::tui::screen::{Reaction, Screen, forms, listed};
 use crate::tui::widget::frame::frame;
 use crate::tui::widget::rows::Hit;
 use crate::tui::widget::table::{Cell, Column, Row, Table};
 use crate::tui::world::World;
-use crossterm::event::{KeyEvent, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::layout::Rect;
 
 const COLUMNS: &[Column] = &[
     Column { title: "NAME", least: 24, most: 60, right: false, sheds: 0 },
@@ -36,13 +37,9 @@ pub struct Images {
     table: Table,
     lineage: Lineage,
     details: Details,
-    /// Keys go to the details.
-    inside: bool,
-    /// The details have the room of both.
-    zoomed: bool,
+    split: Split,
     /// No other pane is in front.
     front: bool,
-    areas: [Rect; 2],
 }
 
 /// How an image is called on a command line: by its first name, or its identity.
@@ -73,15 +70,7 @@ pub fn removal(world: &World, lineage: &Lineage, keys: &[String]) -> Reaction {
 impl Default for Images {
     /// The pane before the first look.
     fn default() -> Self {
-        Self {
-            table: Table::new(COLUMNS, None),
-            lineage: Lineage::default(),
-            details: Details::default(),
-            inside: false,
-            zoomed: false,
-            front: false,
-            areas: [Rect::default(); 2],
-        }
+        Self { table: Table::new(COLUMNS, None), lineage: Lineage::default(), details: Details::default(), split: Split::default(), front: false }
     }
 }
 
@@ -139,7 +128,7 @@ impl Images {
             Action::PreviousTab => self.details.tab().step(Tab::ALL.len() - 1),
             _ => return None,
         };
-        self.inside |= !matches!(action, Action::NextTab | Action::PreviousTab);
+        self.split.inside |= !matches!(action, Action::NextTab | Action::PreviousTab);
         Some(self.details.turn(tab, self.table.selected(), world))
     }
 
@@ -179,16 +168,16 @@ fn row(image: &Image, lineage: &Lineage, world: &World) -> Row {
 
 impl Screen for Images {
     fn contexts(&self) -> Vec<Context> {
-        if self.inside { vec![Context::Text] } else { vec![Context::Images, Context::List] }
+        if self.split.inside { vec![Context::Text] } else { vec![Context::Images, Context::List] }
     }
 
     fn takes(&self, action: Action) -> bool {
         use Action as A;
         let shows = matches!(action, A::Inspect | A::Open | A::NextTab | A::PreviousTab | A::Layers);
-        if self.inside {
+        if self.split.inside {
             // What is open already is not opened.
             let shows = shows && action != A::Open;
-            return shows || self.details.takes(action) || matches!(action, A::Back | A::Zoom);
+            return shows || self.details.takes(action) || self.split.takes(action);
         }
         let does = matches!(action, A::Remove | A::Prune | A::Load | A::Push | A::Tag | A::Save | A::Copy | A::Pull | A::Run);
         shows || does || self.table.takes(action)
@@ -199,32 +188,27 @@ impl Screen for Images {
     }
 
     fn is_typing(&self) -> bool {
-        if self.inside { self.details.pager.is_typing() } else { self.table.is_filtering() }
+        if self.split.inside { self.details.pager.is_typing() } else { self.table.is_filtering() }
     }
 
     fn typed(&mut self, key: KeyEvent, world: &World) -> Option<Reaction> {
-        if self.inside {
+        if self.split.inside {
             return self.details.pager.typed(key).then(Reaction::none);
         }
         self.table.typed(key).then(|| self.details.look_at(self.table.selected(), world))
     }
 
     fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
-        let taken = if self.inside { self.details.pager.pasted(words) } else { self.table.pasted(words) };
+        let taken = if self.split.inside { self.details.pager.pasted(words) } else { self.table.pasted(words) };
         taken.then(Reaction::none)
     }
 
     fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        if action == Action::Zoom {
-            self.zoomed = !self.zoomed;
-            return Some(Reaction::none());
-        }
-        if self.inside {
+        if self.split.inside {
             if let Some(reaction) = self.details.act(action, world) {
                 return Some(reaction);
             }
-            if action == Action::Back {
-                (self.inside, self.zoomed) = (false, false);
+            if self.split.act(action) {
                 return Some(Reaction::none());
             }
         } else if self.table.act(action) {
@@ -241,14 +225,8 @@ impl Screen for Images {
     }
 
     fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {
-        let place = Position::new(event.column, event.row);
-        let pressed = matches!(event.kind, MouseEventKind::Down(_));
-        if self.areas[1].contains(place) {
-            self.inside |= pressed;
+        if self.split.mouse(event) {
             return self.details.mouse(event, self.table.selected(), world);
-        }
-        if self.areas[0].contains(place) {
-            self.inside &= !pressed;
         }
         match self.table.mouse(event) {
             Hit::Nothing => None,
@@ -280,22 +258,19 @@ impl Screen for Images {
     fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
         let buffer = frame_.buffer_mut();
         let (all, shown) = self.table.counts();
-        let rows = if all == 0 { area.height } else { super::containers::list_height(area.height, shown, self.inside) };
-        let list = if self.zoomed && self.inside { 0 } else { rows };
-        let [list, rest] = Layout::vertical([Constraint::Length(list), Constraint::Min(0)]).areas(area);
-        self.areas = [list, rest];
+        let [list, rest] = self.split.lay(area, if all == 0 { 0 } else { shown.max(1) });
         if list.height > 0 {
-            let inner = frame(list, buffer, &world.theme, &format!("Images {all}"), &self.note(), !self.inside);
+            let inner = frame(list, buffer, &world.theme, &format!("Images {all}"), &self.note(), !self.split.inside);
             if all == 0 && world.looked {
                 let words = "No images yet. P pulls one from a registry, L brings some in from an archive.";
                 buffer.set_stringn(inner.x + 1, inner.y, words, usize::from(inner.width.saturating_sub(1)), world.theme.muted());
             } else {
-                self.table.draw(inner, buffer, &world.theme, !self.inside);
+                self.table.draw(inner, buffer, &world.theme, !self.split.inside);
             }
         }
         if rest.height > 0 && all > 0 {
             let name = self.one(world).map(|image| text::clean(&name(image)).into_owned()).unwrap_or_default();
-            self.details.draw(rest, buffer, world, &name, self.inside);
+            self.details.draw(rest, buffer, world, &name, self.split.inside);
         }
     }
 }

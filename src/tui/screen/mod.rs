@@ -20,6 +20,7 @@ pub mod menu;
 pub mod networks;
 pub mod output;
 pub mod prompt;
+pub mod split;
 pub mod volumes;
 
 use crate::tui::effect::{Effect, Question, Ticket};

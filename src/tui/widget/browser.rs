@@ -152,7 +152,8 @@ impl Browser {
         }
         for (row, &line) in self.tree.lines()[top..].iter().take(height).enumerate() {
             let place = Rect { y: area.y + row as u16, height: 1, ..area };
-            self.line(line, place, buffer, theme);
+            // The last column is for the bar that tells where one is.
+            self.line(line, Rect { width: place.width - 1, ..place }, buffer, theme);
             if top + row == self.tree.at {
                 buffer.set_style(place, theme.selection(focused));
             }

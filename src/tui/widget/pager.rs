@@ -290,7 +290,8 @@ impl Pager {
     /// Draws what fits.
     pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
         self.area = area;
-        let (columns, height) = (usize::from(area.width), usize::from(area.height));
+        // The last column is for the bar that tells where one is.
+        let (columns, height) = (usize::from(area.width.saturating_sub(1)), usize::from(area.height));
         if columns == 0 || height == 0 {
             return;
         }
@@ -320,7 +321,7 @@ impl Pager {
                     break 'lines;
                 }
                 buffer.set_stringn(area.x, y, piece, columns, style(theme, line.kind));
-                highlight(buffer, area, y, piece, wanted, theme.hit(false));
+                highlight(buffer, Rect { width: area.width - 1, ..area }, y, piece, wanted, theme.hit(false));
                 y += 1;
             }
         }
@@ -439,7 +440,7 @@ mod tests {
         let mut pager = Pager::new(5, false);
         pager.extend([Line::new("日本語abc", Kind::Plain)]);
         pager.act(Action::Wrap);
-        assert_eq!(drawn(&mut pager, 5, 3), ["日 本 ", "語 abc", ""].map(|row| row.trim_end().to_owned()));
+        assert_eq!(drawn(&mut pager, 6, 3), ["日 本 ", "語 abc", ""].map(|row| row.trim_end().to_owned()));
         pager.act(Action::Wrap);
         pager.act(Action::Right);
         assert_eq!(drawn(&mut pager, 20, 1)[0], "c");
