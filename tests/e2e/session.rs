@@ -8,7 +8,7 @@ fn from_an_empty_store_to_a_running_container_and_back() {
     let Some(store) = Store::new() else { return };
     let name = crate::registry::Registry::get().name("box:1");
     let window = Window::open(&store, 110, 32);
-    window.kapal().sees("No containers yet.").sees("pull an image from a registry");
+    window.kapal().sees("No containers yet.").sees("Pull an image from a registry.");
 
     window.keys(&["2"]).sees("Images 0").keys(&["P"]).sees("Pull an image").line(&name).sees("Images 1").sees(&name);
 
@@ -69,7 +69,7 @@ fn consoles_open_in_panes_and_are_left() {
     let window = Window::open(&store, 100, 30);
     window.kapal().sees("● running");
     // A shell beside the container's own process, in a pane of its own size.
-    window.keys(&["e"]).sees("╭ exec -it talker").line("echo the size is $(stty size)").sees("the size is 26 98");
+    window.keys(&["e"]).sees("╭ exec -it talker").sees("^p ^q detach").sees("f11 full screen").line("echo the size is $(stty size)").sees("the size is 26 98");
     window
         .line("vi /tmp/note")
         .sees("- /tmp/note 1/1")

@@ -164,11 +164,10 @@ impl Screen for Jobs {
     }
 
     fn fits(&self, action: Action, world: &World) -> bool {
-        match (action, self.selected(world)) {
-            (_, None) => false,
-            (Action::CancelJob, Some(entry)) => entry.is_running(),
-            (Action::RepeatJob, Some(entry)) => !entry.is_running(),
-            (_, Some(_)) => true,
+        match action {
+            Action::CancelJob => self.selected(world).is_some_and(|entry| entry.is_running()),
+            Action::RepeatJob => self.selected(world).is_some_and(|entry| !entry.is_running()),
+            _ => self.table.counts().1 > 0,
         }
     }
 

@@ -439,3 +439,56 @@ pub fn put(buffer: &mut Buffer, x: u16, y: u16, width: u16, right: bool, words: 
     let from = if right { x + width.saturating_sub(used) } else { x };
     buffer.set_stringn(from, y, &words, usize::from(width), style);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: &[Column] = &[
+        Column { title: "NAME", least: 8, most: 30, right: false, sheds: 0 },
+        Column { title: "CPU", least: 6, most: 7, right: true, sheds: 1 },
+        Column { title: "COMMAND", least: 12, most: 40, right: false, sheds: 6 },
+        Column { title: "PIDS", least: 4, most: 6, right: true, sheds: 7 },
+    ];
+
+    fn drawn(table: &mut Table, width: u16) -> Vec<String> {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, width, 2));
+        table.draw(buffer.area, &mut buffer, &Theme::default(), true);
+        (0..2).map(|y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned()).collect()
+    }
+
+    fn table(name: Cell, cpu: &str, command: &str) -> Table {
+        let mut table = Table::new(COLUMNS, None);
+        let style = Style::new();
+        table.set(vec![Row {
+            key: "1".to_owned(),
+            cells: vec![name, Cell::number(cpu, None, style), Cell::text(command, style), Cell::number("3", None, style)],
+        }]);
+        table
+    }
+
+    #[test]
+    fn numbers_move_nothing_as_they_change() {
+        let names = || Cell::text("web", Style::new());
+        assert_eq!(drawn(&mut table(names(), "0.1%", "sh"), 40), [" NAME     CPU  COMMAND  PIDS", " web     0.1%  sh          3"]);
+        assert_eq!(drawn(&mut table(names(), "100.0%", "sh"), 40)[0], " NAME     CPU  COMMAND  PIDS");
+    }
+
+    #[test]
+    fn columns_give_go_come_back_and_take_what_is_left() {
+        let long = "c".repeat(60);
+        let mut wide = table(Cell::text("web", Style::new()), "0.1%", &long);
+        assert_eq!(drawn(&mut wide, 90)[1], format!(" web     0.1%  {long}     3"));
+        assert_eq!(drawn(&mut wide, 34)[1], format!(" web     0.1%  {}…     3", "c".repeat(11)));
+        assert_eq!(drawn(&mut wide, 30)[1], format!(" web     0.1%  {}…", "c".repeat(13)));
+        // The command is missed more than the number of processes; where it finds no room, that may have some.
+        assert_eq!(drawn(&mut wide, 24)[0], " NAME     CPU  PIDS");
+        assert_eq!(drawn(&mut wide, 14)[0], " NAME     CPU");
+    }
+
+    #[test]
+    fn of_an_image_the_end_stays() {
+        let mut table = table(Cell::image("registry.example/tools:1", Style::new()), "", "");
+        assert_eq!(drawn(&mut table, 18)[1], " …tools:1");
+    }
+}

@@ -133,6 +133,20 @@ fn a_prompt_becomes_the_verb_it_shows() {
 }
 
 #[test]
+fn forms_cut_no_label_at_any_size() {
+    let mut stage = Stage::on(80, 24, full);
+    stage.keys("2").sees("2kB").keys("1 R").shows("form-run-80").resize(40, 12).shows("form-run-40").resize(20, 5).shows("form-run-20");
+    stage.keys("tab tab tab").shows("form-run-20-switch");
+    stage.keys("esc").resize(200, 60).keys("c").sees("Make an image of a container").resize(30, 10).shows("form-commit-30");
+    for (keys, labels) in [("P", &["Image", "Platform", "[ ] all tags", "[ ] without TLS"][..]), ("f2", &["Container", "New name"])] {
+        for (columns, rows) in [(22, 12), (40, 12), (60, 16), (120, 40), (200, 60)] {
+            let text = stage.keys("esc").resize(columns, rows).keys(keys).text();
+            assert!(labels.iter().all(|label| text.contains(label)), "{columns}×{rows}: {text}");
+        }
+    }
+}
+
+#[test]
 fn each_pane_has_its_number() {
     let mut stage = Stage::on(100, 16, full);
     stage.keys("2").sees("Images 2").sees("2kB").until("it has looked", |stage| !stage.text().contains("Looking")).shows("images");
