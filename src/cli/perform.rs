@@ -185,6 +185,9 @@ async fn images(job: Listing<job::images::Images>, engine: &Engine, face: &mut F
 }
 
 async fn image(verb: ImageVerb, engine: &Engine, face: &mut Face) -> Result<i32> {
+    if let ImageVerb::Extract(job) = verb {
+        return transfer::extract(job, engine, face).await;
+    }
     if let ImageVerb::Prune(job) = verb {
         let what = if job.all { "This will remove all images that no container uses." } else { "This will remove all images without a name." };
         if !job.force && !face.confirm(what)? {

@@ -155,7 +155,18 @@ pub async fn copy(job: job::copy::Copy, engine: &Engine, face: &mut Face) -> Res
     let to = job.target.clone();
     let quiet = job.quiet || job.target == "-";
     let bytes = run(job, engine, face).await?;
-    if !quiet {
+    copied(bytes, (!quiet).then_some(to.as_str()), face)
+}
+
+/// `image extract`.
+pub async fn extract(job: job::extract::Extract, engine: &Engine, face: &mut Face) -> Result<i32> {
+    let to = job.target.display().to_string();
+    let bytes = run(job, engine, face).await?;
+    copied(bytes, Some(&to), face)
+}
+
+fn copied(bytes: u64, to: Option<&str>, face: &mut Face) -> Result<i32> {
+    if let Some(to) = to {
         face.note(&format!("Successfully copied {} to {to}", super::size::decimal(bytes)))?;
     }
     face.give(json!({ "Bytes": bytes }));

@@ -280,6 +280,8 @@ pub enum ImageVerb {
     Inspect(Showing<job::inspect::Inspect>),
     /// Show how an image was made
     History(Listing<job::history::History>),
+    /// Copy a file out of one layer
+    Extract(job::extract::Extract),
     /// Download an image
     Pull(job::pull::Pull),
     /// Upload an image
@@ -360,11 +362,11 @@ impl From<ContainerOther> for Verb {
 }
 
 impl From<ImageVerb> for Option<Verb> {
-    /// `prune` has no short form.
+    /// `prune` and `extract` have no short form.
     fn from(verb: ImageVerb) -> Self {
         use ImageVerb as I;
         Some(match verb {
-            I::Prune(_) => return None,
+            I::Prune(_) | I::Extract(_) => return None,
             I::Ls(job) => Verb::Images(job),
             I::Rm(job) => Verb::Rmi(job),
             I::Inspect(job) => Verb::Inspect(only("image", job)),

@@ -106,6 +106,19 @@ impl Engine {
         parents.collect::<std::result::Result<_, _>>().map_err(|e: crate::id::IdError| Error::new(Kind::Corrupt, format!("layer {layer}: {e}")))
     }
 
+    /// The layer that `text` means: an identity, or the beginning of just one.
+    pub fn layer(&self, text: &str) -> Result<LayerId> {
+        use super::containers::shown;
+        let digits = text.strip_prefix("sha256:").unwrap_or(text);
+        let rows = self.db().layers(self.graph()?.name())?;
+        let mut found = rows.into_iter().map(|row| row.id).filter(|id| !digits.is_empty() && id.trim_start_matches("sha256:").starts_with(digits));
+        match (found.next(), found.next()) {
+            (Some(id), None) => id.parse().map_err(|e: crate::id::IdError| Error::new(Kind::Corrupt, format!("layer {id}: {e}"))),
+            (Some(_), Some(_)) => Err(Error::invalid(format!("{} is the beginning of more than one layer's id: give more digits", shown(text)))),
+            (None, _) => Err(Error::not_found(format!("no such layer: {}", shown(text))).hint("`kapal graph --no-trunc` lists them")),
+        }
+    }
+
     /// A layer's files as changes against the layers below it, at most [`MOST`]. It blocks, for as long as it takes to
     /// walk them.
     pub fn layer_tree(&self, layer: &LayerId) -> Result<LayerTree> {

@@ -9,6 +9,7 @@ pub mod diff;
 pub mod events;
 pub mod exec;
 pub mod export;
+pub mod extract;
 pub mod graph;
 pub mod history;
 pub mod image_prune;

@@ -76,8 +76,6 @@ pub enum Effect {
     Copy(String),
     /// Text into a new file.
     Save(PathBuf, String),
-    /// A file of a layer, by its path there, into a new file of this machine.
-    Extract(LayerId, PathBuf, PathBuf),
     /// Draw everything anew.
     Redraw,
     /// Give the terminal back until we are continued.

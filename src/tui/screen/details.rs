@@ -195,13 +195,7 @@ impl Details {
             (Action::Open | Action::Diff, Some(container), Some(path)) => {
                 Some(Reaction::open(Content::of_container(container.id.clone(), container.name.clone(), path)))
             }
-            (Action::Extract, Some(container), Some(path)) => Some(match (path.to_str(), path.file_name()) {
-                (Some(from), Some(name)) => {
-                    let words = ["cp".to_owned(), format!("{}:/{from}", container.name)];
-                    Reaction::open(Prompt::new("Copy it out of the container", "To", format!("./{}", name.to_string_lossy()), words))
-                }
-                _ => Reaction::error("its name is no UTF-8, so that no command can name it"),
-            }),
+            (Action::Extract, Some(container), Some(path)) => Some(Prompt::out_of_container(&container.name, &path)),
             (Action::Copy, _, Some(path)) => {
                 let path = format!("/{}", path.display());
                 Some(Reaction::say(format!("copied {path}")).and(Reaction::effect(Effect::Copy(path))))

@@ -73,10 +73,7 @@ impl Files {
 
     fn extract(&self) -> Reaction {
         match self.file() {
-            Ok((layer, entry)) => {
-                let name = entry.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                Reaction::open(Prompt::extract(layer, entry.path.clone(), format!("./{name}")))
-            }
+            Ok((layer, entry)) => Prompt::out_of_layer(&layer, &entry.path),
             Err(sentence) => Reaction::error(sentence),
         }
     }

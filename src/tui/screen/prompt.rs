@@ -1,8 +1,7 @@
-//! A question answered with one line, which becomes the last word of a verb, or the place for a layer's file.
+//! A question answered with one line, which becomes the last word of a verb.
 
 use crate::id::LayerId;
 use crate::text;
-use crate::tui::effect::Effect;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::screen::{Reaction, Screen};
 use crate::tui::widget::frame::popup;
@@ -11,7 +10,7 @@ use crate::tui::world::World;
 use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// The question.
 #[derive(Debug)]
@@ -20,19 +19,33 @@ pub struct Prompt {
     label: String,
     input: Input,
     words: Vec<String>,
-    /// In place of a verb: the file of a layer that goes to the answer's path.
-    file: Option<(LayerId, PathBuf)>,
 }
 
 impl Prompt {
     /// Asks for `label`, beginning with `text`; the answer follows `words`.
     pub fn new<S: Into<String>>(title: impl Into<String>, label: impl Into<String>, text: impl Into<String>, words: impl IntoIterator<Item = S>) -> Self {
-        Self { title: title.into(), label: label.into(), input: Input::with(text), words: words.into_iter().map(Into::into).collect(), file: None }
+        Self { title: title.into(), label: label.into(), input: Input::with(text), words: words.into_iter().map(Into::into).collect() }
     }
 
-    /// Asks where to a file of a layer is to be written; `text` is what is proposed.
-    pub fn extract(layer: LayerId, path: PathBuf, text: impl Into<String>) -> Self {
-        Self { file: Some((layer, path)), ..Self::new("Copy a file out of its layer", "To", text, [""; 0]) }
+    /// Asks where to a file of a container or a layer is to be copied.
+    ///
+    /// # Errors
+    /// Its name is no text, so that no verb can name it.
+    fn copy_out(title: &str, path: &Path, words: impl FnOnce(&str) -> Vec<String>) -> Result<Self, &'static str> {
+        let (Some(from), Some(name)) = (path.to_str(), path.file_name()) else { return Err("its name is no UTF-8, so that no command can name it") };
+        Ok(Self::new(title, "To", format!("./{}", name.to_string_lossy()), words(&format!("/{from}"))))
+    }
+
+    /// [`Prompt::copy_out`] of a layer, as a screen answers a key with it.
+    pub fn out_of_layer(layer: &LayerId, path: &Path) -> Reaction {
+        let words = |from: &str| ["image", "extract", layer.as_str(), from].map(str::to_owned).to_vec();
+        Self::copy_out("Copy a file out of its layer", path, words).map_or_else(Reaction::error, Reaction::open)
+    }
+
+    /// [`Prompt::copy_out`] of a container, as a screen answers a key with it.
+    pub fn out_of_container(container: &str, path: &Path) -> Reaction {
+        let words = |from: &str| vec!["cp".to_owned(), format!("{container}:{from}")];
+        Self::copy_out("Copy it out of the container", path, words).map_or_else(Reaction::error, Reaction::open)
     }
 
     fn line(&self) -> Vec<String> {
@@ -61,14 +74,6 @@ impl Screen for Prompt {
 
     fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
         match action {
-            Action::Accept | Action::Open if self.file.is_some() => {
-                let answer = self.input.text().trim();
-                let (layer, path) = self.file.clone()?;
-                Some(match answer {
-                    "" => Reaction::error("expected the path of a new file"),
-                    answer => Reaction::close().and(Reaction::effect(Effect::Extract(layer, path, answer.into()))),
-                })
-            }
             Action::Accept | Action::Open => {
                 let words = self.line();
                 Some(match world.line.check(&words) {
@@ -95,10 +100,7 @@ impl Screen for Prompt {
         }
         let cursor = self.input.draw(Rect { y: inner.y + 1, height: 1, ..inner }, buffer, theme.text());
         if inner.height >= 4 {
-            let equal = match self.file {
-                Some(_) => "Nothing is overwritten; its permissions come along, its owner does not.".to_owned(),
-                None => format!("kapal {}", text::clean(&world.line.quote(&self.line()))),
-            };
+            let equal = format!("kapal {}", text::clean(&world.line.quote(&self.line())));
             buffer.set_stringn(inner.x, inner.y + 3, text::truncate(&equal, usize::from(inner.width)), usize::from(inner.width), theme.muted());
         }
         frame.set_cursor_position(cursor);

@@ -121,13 +121,6 @@ impl Works {
                 });
             }
             Effect::Save(path, text) => self.beside(move || save(&path, &text)),
-            Effect::Extract(layer, path, dest) => {
-                let engine = self.engine.clone();
-                self.beside(move || {
-                    let bytes = engine.extract_layer_file(&layer, &path, &dest).map_err(told)?;
-                    Ok(format!("wrote {} to {}", crate::text::size::decimal(bytes), std::path::absolute(&dest).unwrap_or(dest).display()))
-                });
-            }
             Effect::Remember(line) => self.remember(line),
             Effect::Copy(_) | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }

@@ -37,6 +37,12 @@ fn looked_into(driver: &'static str) -> Option<(Vec<BTreeMap<String, LayerEntry>
     assert!(engine.extract_layer_file(second, Path::new("opt/stays"), &store.path("link")).is_err());
     assert!(!store.path("elsewhere").exists(), "written through a link");
     assert!(engine.layer_tree(&kapal::id::Digest::of(b"none")).is_err());
+    let verb = ["image", "extract", second.short(), "/opt/stays"];
+    let said = store.kapal(&[&verb[..], &[store.path("out").to_str().unwrap()]].concat());
+    assert!(said.status == 0 && said.err.contains("copied"), "{said:?}");
+    assert_eq!(fs::read(store.path("out")).unwrap(), engine.layer_file(second, Path::new("opt/stays"), 1000).unwrap().bytes);
+    assert!(store.fails(1, &[&verb[..], &[store.path("out").to_str().unwrap()]].concat()).contains("nothing is overwritten"));
+    assert!(store.fails(1, &["image", "extract", "", "/opt/stays", "x"]).contains("no such layer"));
     // What is carried in vain is the difference between all layers and what is seen in the end.
     let wasted = engine.wasted(&image).unwrap();
     store.ok(&["create", "--name", "seen", &name, "true"]);

@@ -75,13 +75,9 @@ impl Content {
     }
 
     fn save(&self) -> Reaction {
-        let name = self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        match (&self.source, self.path.to_str()) {
-            (Source::Layer(layer), _) => Reaction::open(Prompt::extract(layer.clone(), self.path.clone(), format!("./{name}"))),
-            (Source::Container(_, container), Some(path)) => {
-                Reaction::open(Prompt::new("Copy it out of the container", "To", format!("./{name}"), ["cp".to_owned(), format!("{container}:/{path}")]))
-            }
-            (Source::Container(..), None) => Reaction::error("its name is no UTF-8, so that no command can name it"),
+        match &self.source {
+            Source::Layer(layer) => Prompt::out_of_layer(layer, &self.path),
+            Source::Container(_, container) => Prompt::out_of_container(container, &self.path),
         }
     }
 }
