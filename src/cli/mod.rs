@@ -106,7 +106,8 @@ pub fn exit_status(error: &Error, failure: i32) -> i32 {
     match error.kind {
         Kind::CommandNotFound => 127,
         Kind::CommandNotExecutable => 126,
-        Kind::Cancelled => 130,
+        Kind::Cancelled => 128 + rustix::process::Signal::INT.as_raw(),
+        Kind::Terminated => 128 + rustix::process::Signal::TERM.as_raw(),
         Kind::Unread => 128 + rustix::process::Signal::PIPE.as_raw(),
         _ => failure,
     }

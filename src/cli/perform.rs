@@ -2,13 +2,14 @@
 
 use super::face::Face;
 use super::verb::{ContainerVerb, ImageVerb, Listing, Showing, SystemVerb, Verb, VolumeVerb};
-use super::{inspect, processes, rows, size, text, transfer};
+use super::{inspect, processes, rows, size, terminal, text, transfer};
 use crate::engine::{Engine, Error, Job, Kind, Result};
 use crate::job;
 use crate::job::rm::Several;
 use crate::job::volume::Pruned;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Does a verb and returns its exit status.
 pub async fn perform(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
@@ -101,17 +102,32 @@ async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
     }
 }
 
-/// Runs a job; Ctrl-C calls it off, and it cleans up before it ends.
+/// Runs a job; Ctrl-C or SIGTERM calls it off, and it cleans up before it ends.
 pub async fn run<J: Job>(job: J, engine: &Engine, face: &Face) -> Result<J::Output> {
     let handle = engine.submit(job)?;
     face.submitted(handle.id);
     let cancel = handle.canceller();
     let mut result = Box::pin(handle.result());
-    tokio::select! {
+    let off = tokio::select! {
         done = &mut result => return done,
-        _ = tokio::signal::ctrl_c() => cancel(),
-    }
-    result.await
+        off = terminal::called_off() => off,
+    };
+    cancel();
+    cleaned_up(result, off).await
+}
+
+/// How long a job that was called off may clean up; what it leaves is swept by the next engine.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits until a job that was called off has cleaned up; it may be stuck where nothing wakes it, in a pipe that nobody
+/// reads. A second word ends the waiting.
+pub async fn cleaned_up<T>(result: impl Future<Output = Result<T>>, off: Kind) -> Result<T> {
+    let ended = tokio::select! {
+        done = result => done,
+        _ = terminal::called_off() => Err(Error::new(off, "cancelled")),
+        () = tokio::time::sleep(PATIENCE) => Err(Error::new(off, "cancelled")),
+    };
+    ended.map_err(|error| if error.kind == Kind::Cancelled { Error { kind: off, ..error } } else { error })
 }
 
 /// Prints the names of those done, then the failures; 1 if there are any.

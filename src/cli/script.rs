@@ -54,14 +54,7 @@ impl Run<'_> {
     async fn fed(&mut self) -> Result<()> {
         let mut feed = Feed::default();
         loop {
-            let line = tokio::task::spawn_blocking(|| {
-                let mut line = String::new();
-                std::io::stdin().lock().take(super::batch::LONGEST as u64 + 1).read_line(&mut line).map(|n| (n > 0).then_some(line))
-            })
-            .await
-            .map_err(|e| Error::new(Kind::Failed, e.to_string()))?
-            .map_err(|e| Error::io("cannot read the script from standard input", &e))?;
-            let Some(line) = line else { break };
+            let Some(line) = typed().await? else { break };
             let statements = match feed.line(&line) {
                 Ok(statements) => statements,
                 Err(error) => {
@@ -138,8 +131,22 @@ impl Run<'_> {
             let hint = error.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
             say(&format!("kapal: line {line}: {}{hint}", error.message));
         }
-        Ok(self.keep_going && !matches!(error.kind, Kind::Cancelled | Kind::Unread))
+        Ok(self.keep_going && !matches!(error.kind, Kind::Cancelled | Kind::Terminated | Kind::Unread))
     }
+}
+
+/// The next line of standard input; `None` at its end.
+async fn typed() -> Result<Option<String>> {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().take(super::batch::LONGEST as u64 + 1).read_line(&mut line).map(|n| (n > 0).then_some(line))
+    });
+    // The verbs before have taken the signals over: without this, ctrl-c would end nothing here.
+    let read = tokio::select! {
+        read = read => read,
+        off = super::terminal::called_off() => return Err(Error::new(off, "cancelled")),
+    };
+    read.map_err(|e| Error::new(Kind::Failed, e.to_string()))?.map_err(|e| Error::io("cannot read the script from standard input", &e))
 }
 
 fn say(line: &str) {

@@ -1,5 +1,6 @@
 //! This process's terminal: its size, and its raw mode, which never outlives the session that wanted it.
 
+use crate::engine::Kind;
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use std::io;
@@ -111,6 +112,18 @@ pub async fn restore_on_signals() -> io::Result<i32> {
     };
     restore();
     Ok(kind.as_raw_value())
+}
+
+/// Waits for a signal that calls off what is under way, and gives what its error is to be: interrupt or terminate.
+pub async fn called_off() -> Kind {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        // Nobody can call it off: the kernel ends the program, as it does where nobody waits here.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => Kind::Cancelled,
+        _ = terminate.recv() => Kind::Terminated,
+    }
 }
 
 #[cfg(test)]

@@ -1,30 +1,31 @@
 //! The verbs that move files: pull, push, login, save, load, cp, export, with their progress.
 
 use super::face::Face;
-use super::perform::run;
+use super::perform::{cleaned_up, run};
 use super::progress::{Line, Progress};
-use super::text;
+use super::{terminal, text};
 use crate::engine::{Engine, Error, Job, Result};
 use crate::job;
 use serde_json::json;
 use std::io::{self, IsTerminal, Read, Write};
 
-/// Runs a job and shows how far it is; Ctrl-C calls it off.
+/// Runs a job and shows how far it is; Ctrl-C or SIGTERM calls it off.
 pub async fn with_progress<J: Job>(job: J, engine: &Engine, face: &mut Face, quiet: bool) -> Result<J::Output> {
     let mut handle = engine.submit(job)?;
     face.submitted(handle.id);
-    let screen = if face.is_batch() { None } else { super::terminal::size(io::stderr()) };
+    let screen = if face.is_batch() { None } else { terminal::size(io::stderr()) };
     let mut board = Progress::new(io::stderr(), screen);
     let mut lines: Vec<Line> = Vec::new();
     let cancel = handle.canceller();
-    let mut ended = false;
+    let mut called_off = Box::pin(terminal::called_off());
+    let mut off = None;
     loop {
         let progress = tokio::select! {
             progress = handle.progress.recv() => progress,
-            _ = tokio::signal::ctrl_c(), if !ended => {
-                ended = true;
+            why = &mut called_off => {
+                off = Some(why);
                 cancel();
-                continue;
+                break;
             }
         };
         let Some(progress) = progress else { break };
@@ -49,7 +50,10 @@ pub async fn with_progress<J: Job>(job: J, engine: &Engine, face: &mut Face, qui
         }
     }
     let _ = board.finish(&lines);
-    handle.result().await
+    match off {
+        Some(off) => cleaned_up(handle.result(), off).await,
+        None => handle.result().await,
+    }
 }
 
 /// `pull`.
@@ -110,7 +114,7 @@ fn ask(prompt: &str, secret: bool) -> Result<String> {
     let failed = |e: io::Error| Error::io("cannot ask", &e);
     let mut err = io::stderr().lock();
     err.write_all(prompt.as_bytes()).and_then(|()| err.flush()).map_err(failed)?;
-    let hidden = if secret { Some(super::terminal::Hidden::enter(io::stdin()).map_err(failed)?) } else { None };
+    let hidden = if secret { Some(terminal::Hidden::enter(io::stdin()).map_err(failed)?) } else { None };
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).map_err(failed)?;
     if hidden.is_some() {

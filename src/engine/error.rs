@@ -23,6 +23,8 @@ pub enum Kind {
     Corrupt,
     /// Someone called it off.
     Cancelled,
+    /// Called off because the program was told to end (SIGTERM).
+    Terminated,
     /// Nobody reads the output any more: the end of a pipe, no failure to talk about.
     Unread,
     /// The command inside does not exist.

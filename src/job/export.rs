@@ -27,7 +27,7 @@ impl Job for Export {
         context
             .blocking(move |context| {
                 let container = context.engine.container(&self.container)?;
-                let mut output = super::save::Target::open(self.output.as_deref(), context)?;
+                let mut output = super::archive::Target::open(self.output.as_deref(), context)?;
                 let result =
                     context.engine.export(&container, &mut output).and_then(|()| output.flush().map_err(|e| Error::io("cannot write the archive", &e)));
                 output.finish(result)

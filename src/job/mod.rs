@@ -1,5 +1,6 @@
 //! The verbs, one file each: what a command line, a batch line, an HTTP request and a key in the UI all do.
 
+pub mod archive;
 pub mod attach;
 pub mod commit;
 pub mod contents;

@@ -1,11 +1,11 @@
 //! `save`: images written into an archive.
 
+use super::archive::Target;
 use crate::engine::images::{LARGEST, reference};
 use crate::engine::{Error, Job, JobContext, Result};
-use crate::graph::archive::{self, Saved};
+use crate::graph::archive::Saved;
 use clap::Args;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Write images into a tar archive that kapal, docker and skopeo read
 #[derive(Args, Clone, Debug)]
@@ -50,63 +50,6 @@ fn save(job: &Save, context: &JobContext) -> Result<()> {
         }
     }
     let mut output = Target::open(job.output.as_deref(), context)?;
-    let result = archive::save(&saved, engine.content(), &mut output).map(|_| ()).map_err(|e| Error::io("cannot save", &e));
+    let result = crate::graph::archive::save(&saved, engine.content(), &mut output).map(|_| ()).map_err(|e| Error::io("cannot save", &e));
     output.finish(result)
-}
-
-/// Where an archive is written: standard output, or a file that appears whole or not at all. A job that was called off writes no further.
-pub struct Target {
-    to: To,
-    context: JobContext,
-}
-
-enum To {
-    Output(io::Stdout),
-    /// A file beside the one it will be, its path, and the one that it will have.
-    File(std::fs::File, PathBuf, PathBuf),
-}
-
-impl Target {
-    /// Opens the target: `file`, or standard output.
-    pub fn open(file: Option<&Path>, context: &JobContext) -> Result<Self> {
-        let context = context.clone();
-        let Some(path) = file else { return Ok(Self { to: To::Output(io::stdout()), context }) };
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(format!(".{}.part", std::process::id()));
-        let aside = PathBuf::from(aside);
-        let file = std::fs::File::create(&aside).map_err(|e| Error::io(format_args!("cannot write {}", path.display()), &e))?;
-        Ok(Self { to: To::File(file, aside, path.to_owned()), context })
-    }
-
-    /// Puts a whole file in its place, or takes a broken one away.
-    pub fn finish(self, result: Result<()>) -> Result<()> {
-        // Whatever the writing said of it.
-        let result = self.context.check().and(result);
-        let To::File(file, aside, path) = self.to else { return result };
-        drop(file);
-        if result.is_err() {
-            let _ = std::fs::remove_file(&aside);
-            return result;
-        }
-        std::fs::rename(&aside, &path).map_err(|e| Error::io(format_args!("cannot write {}", path.display()), &e))
-    }
-}
-
-impl Write for Target {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.context.is_cancelled() {
-            return Err(io::Error::other("cancelled"));
-        }
-        match &mut self.to {
-            To::Output(out) => out.write(bytes),
-            To::File(file, ..) => file.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match &mut self.to {
-            To::Output(out) => out.flush(),
-            To::File(file, ..) => file.flush(),
-        }
-    }
 }

@@ -1,7 +1,11 @@
 //! `--batch`: scripts from a file, a pipe and the command line.
 
-use crate::store::Store;
+use crate::store::{Store, status_of, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
 
 #[test]
 fn a_script_is_run_line_by_line() {
@@ -80,4 +84,21 @@ fn a_line_cannot_choose_another_store_or_wait_for_keys() {
     }
     assert!(store.fails(125, &["-c", &format!("run -it --rm {image} sh")]).contains("no terminal"));
     assert_eq!(store.ok(&["ps", "-aq"]), "");
+}
+
+#[test]
+fn a_batch_that_waits_for_its_next_line_ends_on_a_signal() {
+    let Some(store) = Store::new() else { return };
+    let mut child = store.command(&["--batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut script = child.stdin.take().unwrap();
+    // A verb that listens to signals itself, before the wait in which one comes.
+    script.write_all(b"images\n").unwrap();
+    let (mut out, mut line) = (BufReader::new(child.stdout.take().unwrap()), String::new());
+    out.read_line(&mut line).unwrap();
+    until("it ends", || {
+        // One that comes between the two waits is nobody's.
+        kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+        child.try_wait().unwrap().is_some()
+    });
+    assert_eq!(status_of(child.wait().unwrap()), 143);
 }

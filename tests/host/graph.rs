@@ -1,7 +1,8 @@
 //! Images: pull, names, removal; and a container's files: diff, cp, export, commit.
 
 use crate::registry::Registry;
-use crate::store::{Store, finish, tool, until};
+use crate::store::{Store, finish, status_of, tool, until};
+use nix::sys::signal::Signal;
 use std::fs;
 use std::process::Command;
 
@@ -141,13 +142,23 @@ fn an_archive_that_is_called_off_is_not_there() {
     let Some(store) = Store::new() else { return };
     // The machine itself: there is time to call it off.
     store.ok(&["create", "--name", "whole", "host", "true"]);
-    let archive = store.path("whole.tar");
-    let mut child = store.command(&["export", "-o", archive.to_str().unwrap(), "whole"]).spawn().unwrap();
-    let parts = || fs::read_dir(&store.base).unwrap().filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("whole.tar")).count();
-    until("it is being written", || parts() > 0);
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::SIGINT).unwrap();
-    until("it ends", || child.try_wait().unwrap().is_some());
-    assert_eq!((child.wait().unwrap().code(), parts()), (Some(130), 0));
+    let folder = store.path("archives");
+    fs::create_dir(&folder).unwrap();
+    let archive = folder.join("whole.tar");
+    for (signal, status) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGKILL, 137)] {
+        let mut child = store.command(&["export", "-o", archive.to_str().unwrap(), "whole"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+        until("it is being written", || writes_below(child.id(), &folder));
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), signal).unwrap();
+        until("it ends", || child.try_wait().unwrap().is_some());
+        let left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!((status_of(child.wait().unwrap()), left), (status, Vec::new()), "{signal}");
+    }
+}
+
+/// Whether a process has a file below a folder open, with something in it.
+fn writes_below(pid: u32, folder: &std::path::Path) -> bool {
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten().map(|entry| entry.path());
+    open.filter(|fd| fs::read_link(fd).is_ok_and(|to| to.starts_with(folder))).any(|fd| fs::metadata(fd).is_ok_and(|file| file.len() > 0))
 }
 
 #[test]
