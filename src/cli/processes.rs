@@ -52,6 +52,7 @@ pub async fn run(mut job: job::run::Run, engine: &Engine, face: &mut Face) -> Re
     let quiet = options.quiet;
     job.size = options.tty.then(console::size).flatten();
     let started = transfer::with_progress(job, engine, face, quiet).await?;
+    started.warnings.iter().try_for_each(|warning| face.note(&format!("WARNING: {warning}")))?;
     face.give(json!({ "ID": started.id, "Name": started.name }));
     how.sig_proxy = sig_proxy.then(|| (engine.clone(), started.id.clone()));
     match started.console {

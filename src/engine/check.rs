@@ -2,6 +2,7 @@
 
 use super::containers::from_row;
 use super::{Engine, Error, Result, lock};
+use crate::container::Resources;
 use crate::id::Digest;
 use serde::Serialize;
 
@@ -168,6 +169,14 @@ pub struct Machine {
     pub distribution: String,
     /// What is missing, a line each.
     pub warnings: Vec<String>,
+}
+
+/// What of these limits this machine takes and does not heed, a sentence each. What it does not even take is an error.
+pub fn unheeded(limits: &Resources) -> Vec<String> {
+    if limits.blkio_weight.is_none() || crate::execdriver::native::heeds_io_weight() {
+        return Vec::new();
+    }
+    vec!["--blkio-weight has no effect here: no disk has a scheduler that knows weights (bfq does: /sys/block/DISK/queue/scheduler)".to_owned()]
 }
 
 impl Engine {

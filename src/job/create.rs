@@ -4,6 +4,7 @@ use super::options::ContainerOptions;
 use super::pull::Pull;
 use super::settle;
 use crate::container::{Config, Container, HOST_IMAGE, HostConfig, MountKind, State, name};
+use crate::engine::check;
 use crate::engine::images::Image;
 use crate::engine::{Base, Error, Job, JobContext, Kind, Result};
 use crate::id::{ContainerId, ImageId, LayerId};
@@ -145,7 +146,8 @@ fn make(options: &ContainerOptions, mut host: HostConfig, source: Source, contex
         cidfile(file, &id)?;
     }
     engine.tell(&container, "create", &[]);
-    Ok(Created { id, name: container.name, warnings: Vec::new() })
+    let warnings = check::unheeded(&container.host_config.resources);
+    Ok(Created { id, name: container.name, warnings })
 }
 
 fn cidfile(file: &std::path::Path, id: &ContainerId) -> Result<()> {

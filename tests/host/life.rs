@@ -46,6 +46,21 @@ fn a_limit_is_kept() {
 }
 
 #[test]
+fn a_weight_that_nothing_heeds_is_told() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let disks = std::fs::read_dir("/sys/block").unwrap().filter_map(|disk| std::fs::read_to_string(disk.unwrap().path().join("queue/scheduler")).ok());
+    let heeded = disks.into_iter().any(|schedulers| schedulers.contains("[bfq]"));
+    let done = store.kapal(&["run", "--rm", "--blkio-weight", "300", &image, "true"]);
+    if done.status == 0 {
+        assert_eq!(done.err.contains("WARNING: --blkio-weight has no effect"), !heeded, "{}", done.err);
+    } else {
+        // A kernel that has no weights at all.
+        assert!(done.status == 125 && done.err.contains("--blkio-weight"), "{done:?}");
+    }
+}
+
+#[test]
 fn exec_joins_a_running_container() {
     let Some(store) = Store::new() else { return };
     let image = store.image("box:1");

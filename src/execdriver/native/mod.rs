@@ -54,6 +54,14 @@ pub fn cgroup_version() -> io::Result<(&'static str, Vec<&'static str>)> {
     Ok((cgroups.version(), cgroups.missing()))
 }
 
+/// Whether a weight of block I/O, which the kernel takes all the same, changes anything here now.
+pub fn heeds_io_weight() -> bool {
+    let disks = std::fs::read_dir("/sys/block").into_iter().flatten().flatten();
+    let schedulers = disks.filter_map(|disk| std::fs::read_to_string(disk.path().join("queue/scheduler")).ok());
+    let cost = Cgroups::detect("/kapal").ok().and_then(|cgroups| cgroups.io_cost());
+    cgroup::heeds_io_weight(schedulers, cost.as_deref())
+}
+
 impl ExecDriver for Native {
     fn name(&self) -> &'static str {
         "native"

@@ -130,6 +130,12 @@ fn limit_io(cgroups: &Cgroups, cgroup: &Cgroup, weight: u16) -> io::Result<()> {
     }
 }
 
+/// Whether weights of block I/O change anything: some disk has a scheduler that knows them, or the kernel weighs by cost.
+pub fn heeds_io_weight(schedulers: impl IntoIterator<Item = String>, cost: Option<&str>) -> bool {
+    let by_cost = cost.is_some_and(|disks| disks.contains("enable=1"));
+    by_cost || schedulers.into_iter().any(|names| names.contains("[bfq]") || names.contains("[cfq]"))
+}
+
 fn limit_devices(cgroup: &Cgroup, rules: &[LinuxDeviceCgroup]) -> io::Result<()> {
     if let Some(path) = cgroup.v1_of("devices") {
         for rule in rules {
@@ -213,5 +219,19 @@ pub fn delegate(mount: &Path, parent: &Path, controllers: &[String]) {
                 let _ = std::fs::write(&file, format!("+{controller}"));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_need_a_scheduler_that_knows_them() {
+        let heeded = |schedulers: &[&str], cost| heeds_io_weight(schedulers.iter().map(ToString::to_string), cost);
+        assert!(!heeded(&["[none] mq-deadline bfq", "none [mq-deadline] kyber bfq"], None));
+        assert!(heeded(&["[none]", "none mq-deadline [bfq]"], None));
+        assert!(heeded(&["[none]"], Some("8:0 enable=1 ctrl=auto")));
+        assert!(!heeded(&[], Some("8:0 enable=0 ctrl=auto")));
     }
 }

@@ -10,6 +10,8 @@ mod limits;
 mod meter;
 mod teardown;
 
+pub use limits::heeds_io_weight;
+
 use crate::id::ContainerId;
 use oci_spec::runtime::LinuxResources;
 use rustix::fs::{Mode, OFlags};
@@ -65,6 +67,11 @@ impl Cgroups {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "no cgroup hierarchy is mounted on this machine: mount one at /sys/fs/cgroup"));
         }
         Ok(Self { parent: PathBuf::from(parent.trim_matches('/')), v1, v2, v2_controllers })
+    }
+
+    /// For which disks the kernel of a v2 tree weighs by what an operation costs.
+    pub fn io_cost(&self) -> Option<String> {
+        std::fs::read_to_string(self.v2.as_ref()?.join("io.cost.qos")).ok()
     }
 
     /// `v1`, `v2` or `hybrid`.
