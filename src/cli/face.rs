@@ -8,7 +8,7 @@ use crate::engine::{Error, Progress, Result};
 use crate::id::JobId;
 use crate::tui::line::{Opened, Said, Voice};
 use serde_json::{Value, json};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, Read, Write};
 
 /// Where results go.
 #[derive(Debug)]
@@ -212,15 +212,20 @@ impl Face {
         } else if let Some(format) = shape.format.as_deref().filter(|format| *format != "table") {
             return self.formatted(format, &rows, columns);
         } else {
-            let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
-            let mut table = Table::new(&headers);
-            for row in &rows {
-                table.push(&columns.iter().map(|(_, key)| cell(row, key)).collect::<Vec<_>>());
-            }
-            self.print(&table.render())?;
+            self.table(&rows, columns)?;
         }
         self.give(Value::Array(rows));
         Ok(())
+    }
+
+    /// Rows under the headers of a table.
+    pub fn table(&mut self, rows: &[Value], columns: &[(&str, &str)]) -> Result<()> {
+        let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
+        let mut table = Table::new(&headers);
+        for row in rows {
+            table.push(&columns.iter().map(|(_, key)| cell(row, key)).collect::<Vec<_>>());
+        }
+        self.print(&table.render())
     }
 
     /// Each of `rows` through a template, or as JSON lines.
@@ -244,15 +249,21 @@ impl Face {
         self.print(&table.render())
     }
 
-    /// Asks before something is destroyed. Without a terminal there is nobody to ask.
+    /// Asks before something is destroyed. The answer may come from a pipe, as in `yes | kapal …`; a batch has none.
     pub fn confirm(&mut self, warning: &str) -> Result<bool> {
-        if self.is_batch() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-            return Err(Error::invalid(format!("{warning} Nobody can be asked here: add -f to do it")));
+        let unanswered = || Error::invalid(format!("{warning} Nobody answers here: add -f to do it"));
+        if self.is_batch() {
+            return Err(unanswered());
         }
         written(write!(io::stderr().lock(), "WARNING! {warning}\nAre you sure you want to continue? [y/N] "))?;
-        let mut answer = String::new();
-        written(io::stdin().read_line(&mut answer).map(|_| ()))?;
-        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+        // A word is enough: a pipe may hold anything.
+        let mut answer = Vec::new();
+        io::stdin().lock().take(64).read_until(b'\n', &mut answer).map_err(|e| Error::io("cannot read the answer", &e))?;
+        if answer.is_empty() {
+            written(writeln!(io::stderr().lock()))?;
+            return Err(unanswered());
+        }
+        Ok(matches!(answer.trim_ascii().to_ascii_lowercase().as_slice(), b"y" | b"yes"))
     }
 }
 

@@ -14,6 +14,7 @@ pub mod processes;
 pub mod progress;
 pub mod rows;
 pub mod script;
+pub mod space;
 pub mod table;
 pub mod template;
 pub mod terminal;
@@ -115,10 +116,7 @@ pub fn exit_status(error: &Error, failure: i32) -> i32 {
 
 /// An error as one line, with its hint.
 pub fn sentence(error: &Error) -> String {
-    match &error.hint {
-        Some(hint) => format!("kapal: {} ({hint})", error.message),
-        None => format!("kapal: {}", error.message),
-    }
+    format!("kapal: {}", error.sentence())
 }
 
 fn fail(error: &Error, failure: i32) -> ExitCode {

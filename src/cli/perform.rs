@@ -2,9 +2,10 @@
 
 use super::face::Face;
 use super::verb::{ContainerVerb, ImageVerb, Listing, Showing, SystemVerb, Verb, VolumeVerb};
-use super::{inspect, processes, rows, size, terminal, text, transfer};
+use super::{inspect, processes, rows, size, terminal, text, transfer, when};
 use crate::engine::{Engine, Error, Job, Kind, Result};
 use crate::job;
+use crate::job::prune::PruneFilter;
 use crate::job::rm::Several;
 use crate::job::volume::Pruned;
 use jiff::Timestamp;
@@ -35,7 +36,8 @@ pub async fn perform(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32
         Verb::Image(verb) => image(verb, engine, face).await,
         Verb::Volume(verb) => volume(verb, engine, face).await,
         Verb::System(verb) => system(verb, engine, face).await,
-        Verb::Container(ContainerVerb::Prune(job)) => {
+        Verb::Container(ContainerVerb::Prune(mut job)) => {
+            read_moments(&mut job.job.filter)?;
             if !job.force && !face.confirm("This will remove all stopped containers.")? {
                 return Ok(1);
             }
@@ -146,6 +148,18 @@ pub fn failures(face: &mut Face, mut failed: Vec<Error>) -> Result<i32> {
     Err(last)
 }
 
+/// Reads the moments that a prune is limited to, before anybody is asked.
+fn read_moments(filter: &mut PruneFilter) -> Result<()> {
+    let now = Timestamp::now();
+    filter.until = filter.moments().map(|text| when::moment(text, now)).collect::<std::result::Result<_, _>>().map_err(Error::invalid)?;
+    Ok(())
+}
+
+/// A line for each thing that is left out of a list.
+pub fn warn(face: &mut Face, damaged: &[Error]) -> Result<()> {
+    damaged.iter().try_for_each(|error| face.note(&format!("WARNING: {}", error.sentence())))
+}
+
 fn pruned(title: &str, pruned: Pruned, face: &mut Face) -> Result<i32> {
     if !pruned.removed.is_empty() {
         face.say(title)?;
@@ -178,7 +192,9 @@ async fn create(job: job::create::Create, engine: &Engine, face: &mut Face) -> R
 async fn ps(job: Listing<job::ps::Ps>, engine: &Engine, face: &mut Face) -> Result<i32> {
     let now = Timestamp::now();
     let sized = job.job.size;
-    let rows: Vec<Value> = run(job.job, engine, face).await?.iter().map(|listed| rows::container(listed, job.shape.no_trunc, now)).collect();
+    let (containers, damaged) = run(job.job, engine, face).await?;
+    warn(face, &damaged)?;
+    let rows: Vec<Value> = containers.iter().map(|listed| rows::container(listed, job.shape.no_trunc, now)).collect();
     let mut columns = rows::CONTAINERS.to_vec();
     if sized {
         columns.push(("SIZE", "Size"));
@@ -191,7 +207,8 @@ async fn images(job: Listing<job::images::Images>, engine: &Engine, face: &mut F
     let now = Timestamp::now();
     let columns = if job.job.digests { rows::IMAGES_WITH_DIGESTS } else { rows::IMAGES };
     let digests = job.job.digests || job.shape.format.as_deref().is_some_and(|format| format.contains(".Digest"));
-    let images = run(job.job, engine, face).await?;
+    let (images, damaged) = run(job.job, engine, face).await?;
+    warn(face, &damaged)?;
     let mut rows: Vec<Value> = images.iter().flat_map(|image| rows::image(image, digests, job.shape.no_trunc, now)).collect();
     if job.shape.quiet {
         rows.dedup_by(|a, b| a.get("ID") == b.get("ID"));
@@ -204,7 +221,8 @@ async fn image(verb: ImageVerb, engine: &Engine, face: &mut Face) -> Result<i32>
     if let ImageVerb::Extract(job) = verb {
         return transfer::extract(job, engine, face).await;
     }
-    if let ImageVerb::Prune(job) = verb {
+    if let ImageVerb::Prune(mut job) = verb {
+        read_moments(&mut job.filter)?;
         let what = if job.all { "This will remove all images that no container uses." } else { "This will remove all images without a name." };
         if !job.force && !face.confirm(what)? {
             return Ok(1);
@@ -250,13 +268,9 @@ async fn volume(verb: VolumeVerb, engine: &Engine, face: &mut Face) -> Result<i3
 
 async fn system(verb: SystemVerb, engine: &Engine, face: &mut Face) -> Result<i32> {
     match verb {
-        SystemVerb::Df(Showing { job, format }) => {
-            let rows = run(job, engine, face).await?.iter().map(rows::space).collect();
-            let shape = super::verb::Shape { format: format.format, ..Default::default() };
-            face.list(&shape, rows, rows::SPACES, "Type")?;
-            Ok(0)
-        }
-        SystemVerb::Prune(job) => {
+        SystemVerb::Df(job) => super::space::df(job, engine, face).await,
+        SystemVerb::Prune(mut job) => {
+            read_moments(&mut job.filter)?;
             if !job.force && !face.confirm("This will remove all stopped containers and unused images, and with --volumes anonymous volumes.")? {
                 return Ok(1);
             }

@@ -4,9 +4,9 @@ use super::{size, text, when};
 use crate::container::{Container, Status};
 use crate::engine::images::{Image, Step};
 use crate::engine::volumes::Volume;
+use crate::job::df::{ImageSpace, Space};
 use crate::job::jobs;
 use crate::job::ps::Listed;
-use crate::job::system::Space;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -32,6 +32,30 @@ pub const VOLUMES: &[(&str, &str)] = &[("DRIVER", "Driver"), ("VOLUME NAME", "Na
 /// The columns of `jobs`.
 pub const JOBS: &[(&str, &str)] =
     &[("JOB ID", "ID"), ("COMMAND", "Command"), ("STATE", "State"), ("STARTED", "StartedSince"), ("TOOK", "Took"), ("ERROR", "Error")];
+/// The columns of images in `system df -v`.
+pub const IMAGE_SPACES: &[(&str, &str)] = &[
+    ("REPOSITORY", "Repository"),
+    ("TAG", "Tag"),
+    ("IMAGE ID", "ID"),
+    ("CREATED", "CreatedSince"),
+    ("SIZE", "Size"),
+    ("SHARED SIZE", "SharedSize"),
+    ("UNIQUE SIZE", "UniqueSize"),
+    ("CONTAINERS", "Containers"),
+];
+/// The columns of containers in `system df -v`.
+pub const CONTAINER_SPACES: &[(&str, &str)] = &[
+    ("CONTAINER ID", "ID"),
+    ("IMAGE", "Image"),
+    ("COMMAND", "Command"),
+    ("LOCAL VOLUMES", "LocalVolumes"),
+    ("SIZE", "OwnSize"),
+    ("CREATED", "CreatedSince"),
+    ("STATUS", "Status"),
+    ("NAMES", "Names"),
+];
+/// The columns of volumes in `system df -v`.
+pub const VOLUME_SPACES: &[(&str, &str)] = &[("VOLUME NAME", "Name"), ("LINKS", "Links"), ("SIZE", "Size")];
 /// The columns of `system df`.
 pub const SPACES: &[(&str, &str)] = &[("TYPE", "Type"), ("TOTAL", "TotalCount"), ("ACTIVE", "Active"), ("SIZE", "Size"), ("RECLAIMABLE", "Reclaimable")];
 
@@ -164,6 +188,29 @@ pub fn space(space: &Space) -> Value {
         "Size": size::decimal(space.size),
         "Reclaimable": format!("{} ({percent}%)", size::decimal(space.reclaimable)),
     })
+}
+
+/// An image's row of `system df -v`, under its first name.
+pub fn image_space(space: &ImageSpace, now: Timestamp) -> Value {
+    let mut row = image(&space.image, false, false, now).swap_remove(0);
+    row["SharedSize"] = json!(size::decimal(space.shared));
+    row["UniqueSize"] = json!(size::decimal(space.unique));
+    row["Containers"] = json!(space.containers.to_string());
+    row
+}
+
+/// A container's row of `system df -v`.
+pub fn container_space(listed: &Listed, now: Timestamp) -> Value {
+    let mut row = container(listed, false, now);
+    row["OwnSize"] = json!(size::decimal(listed.size.unwrap_or(0)));
+    row
+}
+
+/// A volume's row of `system df -v`.
+pub fn volume_space(known: &Volume, bytes: u64) -> Value {
+    let mut row = volume(known);
+    row["Size"] = json!(size::decimal(bytes));
+    row
 }
 
 #[cfg(test)]

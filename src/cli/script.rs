@@ -128,8 +128,7 @@ impl Run<'_> {
         if self.json {
             Face::batch(line, true, false).ended(words, status, Some(error))?;
         } else {
-            let hint = error.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            say(&format!("kapal: line {line}: {}{hint}", error.message));
+            say(&format!("kapal: line {line}: {}", error.sentence()));
         }
         Ok(self.keep_going && !matches!(error.kind, Kind::Cancelled | Kind::Terminated | Kind::Unread))
     }

@@ -315,7 +315,7 @@ pub enum VolumeVerb {
 #[derive(Subcommand, Clone, Debug)]
 pub enum SystemVerb {
     /// Show what takes how much space
-    Df(Showing<job::system::Df>),
+    Df(Showing<job::df::Df>),
     /// Remove stopped containers, unused images and volumes
     Prune(job::system::SystemPrune),
     /// Say whether the store is consistent, a line for each fault

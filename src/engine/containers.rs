@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 /// The row does not hold a container: someone else wrote it.
 pub fn from_row(row: &ContainerRow) -> Result<Container> {
     let damaged = |error: &dyn std::fmt::Display| {
-        Error::new(Kind::Corrupt, format!("container {} is damaged in the store: {error}", row.id)).hint("`kapal system check --repair` mends the store")
+        Error::new(Kind::Corrupt, format!("container {} ({}) is damaged in the store: {error}", row.name, row.id))
+            .hint("`kapal system check --repair` mends the store")
     };
     let mut container: Container = serde_json::from_str(&row.json).map_err(|e| damaged(&e))?;
     // The document is as the container was made; name and state are those of the row.

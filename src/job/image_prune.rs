@@ -1,5 +1,6 @@
 //! `image prune`: images that nothing needs.
 
+use super::prune::PruneFilter;
 use super::volume::Pruned;
 use crate::engine::{Job, JobContext, Kind, Result};
 use clap::Args;
@@ -10,6 +11,9 @@ pub struct ImagePrune {
     /// All that no container uses
     #[arg(short, long)]
     pub all: bool,
+    /// Which of them; dangling=false is --all.
+    #[command(flatten)]
+    pub filter: PruneFilter,
     /// Do not ask
     #[arg(short, long)]
     pub force: bool,
@@ -24,19 +28,21 @@ impl Job for ImagePrune {
     }
 
     async fn run(self, context: JobContext) -> Result<Pruned> {
-        context.blocking(move |context| prune(self.all, context)).await
+        self.filter.check(&["until", "dangling"])?;
+        let all = self.all || self.filter.flag("dangling")? == Some(false);
+        context.blocking(move |context| prune(all, &self.filter, context)).await
     }
 }
 
-/// Removes the images without a name, or all that no container uses.
-pub fn prune(all: bool, context: &JobContext) -> Result<Pruned> {
+/// Removes the images without a name, or all that no container uses, of those that the filter means.
+pub fn prune(all: bool, filter: &PruneFilter, context: &JobContext) -> Result<Pruned> {
     let engine = &context.engine;
     let before = engine.content_size()?;
     let mut pruned = Pruned::default();
-    for image in engine.images()? {
+    for image in engine.sound_images()?.0 {
         context.check()?;
         let used = !engine.db().containers_of_image(engine.graph()?.name(), image.id.as_str())?.is_empty();
-        if used || (!all && !image.tags.is_empty()) {
+        if used || (!all && !image.tags.is_empty()) || !filter.fits_age(image.created) || !filter.fits_labels(&image.config.labels) {
             continue;
         }
         match engine.remove_image(image.id.as_str(), true) {

@@ -23,7 +23,8 @@ pub struct Images {
 }
 
 impl Job for Images {
-    type Output = Vec<Image>;
+    /// The images, and what is wrong with those that cannot be read and are left out.
+    type Output = (Vec<Image>, Vec<Error>);
     const VERB: &'static str = "images";
     const KEPT: bool = false;
 
@@ -31,13 +32,13 @@ impl Job for Images {
         "images".to_owned()
     }
 
-    async fn run(self, context: JobContext) -> Result<Vec<Image>> {
+    async fn run(self, context: JobContext) -> Result<(Vec<Image>, Vec<Error>)> {
         context.blocking(move |context| list(&self, context)).await
     }
 }
 
-fn list(job: &Images, context: &JobContext) -> Result<Vec<Image>> {
-    let mut images = context.engine.images()?;
+fn list(job: &Images, context: &JobContext) -> Result<(Vec<Image>, Vec<Error>)> {
+    let (mut images, damaged) = context.engine.sound_images()?;
     if let Some(name) = &job.name {
         keep_named(&mut images, name);
     }
@@ -68,7 +69,7 @@ fn list(job: &Images, context: &JobContext) -> Result<Vec<Image>> {
             _ => return Err(Error::invalid(format!("invalid filter key {key:?}: expected dangling, label, reference, before or since"))),
         }
     }
-    Ok(images)
+    Ok((images, damaged))
 }
 
 /// Keeps the names that match `NAME` (any tag) or `NAME:TAG`, with `*` for any letters but the slash.

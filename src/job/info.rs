@@ -51,7 +51,7 @@ pub struct Infos {
     pub server_version: &'static str,
     /// The host name.
     pub name: String,
-    /// What is missing here, a line each.
+    /// What is missing here or damaged in the store, a line each.
     pub warnings: Vec<String>,
 }
 
@@ -72,7 +72,9 @@ impl Job for Info {
 fn infos(context: &JobContext) -> Result<Infos> {
     use crate::container::Status;
     let engine = &context.engine;
-    let containers = engine.containers()?;
+    let (containers, mut damaged) = engine.sound_containers()?;
+    let (images, others) = engine.sound_images()?;
+    damaged.extend(others);
     let count = |wanted: &[Status]| containers.iter().filter(|c| wanted.contains(&c.state.status)).count();
     let system = rustix::system::uname();
     let machine = engine.machine();
@@ -81,7 +83,7 @@ fn infos(context: &JobContext) -> Result<Infos> {
         containers_running: count(&[Status::Running, Status::Restarting]),
         containers_paused: count(&[Status::Paused]),
         containers_stopped: count(&[Status::Created, Status::Exited, Status::Removing]),
-        images: engine.images()?.len(),
+        images: images.len(),
         driver: engine.graph()?.name().to_owned(),
         driver_passed_over: engine.passed_over()?.iter().map(|(name, why)| format!("{name}: {why}")).collect(),
         network_drivers: vec!["none", "host"],
@@ -96,6 +98,6 @@ fn infos(context: &JobContext) -> Result<Infos> {
         run_root: engine.place().run_root.display().to_string(),
         server_version: env!("CARGO_PKG_VERSION"),
         name: system.nodename().to_string_lossy().into_owned(),
-        warnings: machine.warnings,
+        warnings: machine.warnings.into_iter().chain(damaged.into_iter().map(|error| error.sentence())).collect(),
     })
 }

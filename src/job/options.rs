@@ -116,7 +116,7 @@ pub struct ContainerOptions {
     /// Its own network namespace with loopback alone (none), or this machine's network (host)
     #[arg(long, visible_alias = "net", value_name = "none|host")]
     pub network: Option<String>,
-    /// Add a line to /etc/hosts
+    /// Add a line to /etc/hosts; host-gateway is this machine (with --network host)
     #[arg(long, value_name = "NAME:ADDRESS")]
     pub add_host: Vec<String>,
     /// Name server

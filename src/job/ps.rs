@@ -36,7 +36,8 @@ pub struct Listed {
 }
 
 impl Job for Ps {
-    type Output = Vec<Listed>;
+    /// The containers, and what is wrong with those that cannot be read and are left out.
+    type Output = (Vec<Listed>, Vec<Error>);
     const VERB: &'static str = "ps";
     const KEPT: bool = false;
 
@@ -44,15 +45,15 @@ impl Job for Ps {
         "ps".to_owned()
     }
 
-    async fn run(self, context: JobContext) -> Result<Vec<Listed>> {
+    async fn run(self, context: JobContext) -> Result<(Vec<Listed>, Vec<Error>)> {
         context.blocking(move |context| list(&self, context)).await
     }
 }
 
-fn list(ps: &Ps, context: &JobContext) -> Result<Vec<Listed>> {
+fn list(ps: &Ps, context: &JobContext) -> Result<(Vec<Listed>, Vec<Error>)> {
     let engine = &context.engine;
     let filters = filters(&ps.filter)?;
-    let mut containers = engine.containers()?;
+    let (mut containers, damaged) = engine.sound_containers()?;
     let mut wanted = Vec::with_capacity(filters.len());
     for (key, value) in filters {
         wanted.push(match key {
@@ -68,13 +69,11 @@ fn list(ps: &Ps, context: &JobContext) -> Result<Vec<Listed>> {
         shown && keys(&wanted).iter().all(|key| wanted.iter().filter(|(k, _)| k == key).any(|(k, v)| matches(container, k, v)))
     });
     containers.truncate(last.unwrap_or(usize::MAX));
-    containers
-        .into_iter()
-        .map(|container| {
-            let (size, image_size) = if ps.size { (Some(engine.container_size(&container)?), Some(engine.image_size(&container)?)) } else { (None, None) };
-            Ok(Listed { container, size, image_size })
-        })
-        .collect()
+    let measured = |container: Container| {
+        let (size, image_size) = if ps.size { (Some(engine.container_size(&container)?), Some(engine.image_size(&container)?)) } else { (None, None) };
+        Ok(Listed { container, size, image_size })
+    };
+    Ok((containers.into_iter().map(measured).collect::<Result<_>>()?, damaged))
 }
 
 /// Labels must all match, of any other key one value is enough; so each label counts as a key of its own.

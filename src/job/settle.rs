@@ -316,7 +316,7 @@ fn named_lists(options: &ContainerOptions, host: &mut HostConfig) -> Result<()> 
     }
     for text in &options.add_host {
         let (name, address) = text.split_once([':', '=']).ok_or_else(|| Error::invalid(format!("invalid --add-host {text:?}: expected NAME:ADDRESS")))?;
-        let address = address.trim_matches(['[', ']']);
+        let address = if address == "host-gateway" { gateway(text, &host.network_mode)? } else { address.trim_matches(['[', ']']) };
         if name.is_empty() || name.bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control()) || address.parse::<std::net::IpAddr>().is_err() {
             return Err(Error::invalid(format!("invalid --add-host {text:?}: expected NAME:ADDRESS")));
         }
@@ -344,6 +344,15 @@ fn named_lists(options: &ContainerOptions, host: &mut HostConfig) -> Result<()> 
         host.devices.push((here.to_owned(), inside.to_owned(), mode.to_owned()));
     }
     Ok(())
+}
+
+/// The address under which this machine is reached from inside.
+fn gateway<'a>(text: &str, network: &NetworkMode) -> Result<&'a str> {
+    match network {
+        NetworkMode::Host => Ok("127.0.0.1"),
+        NetworkMode::None => Err(Error::new(Kind::Unsupported, format!("--add-host {text}: without a network nothing leads to this machine"))
+            .hint("--network host does; a bridge is not in this version")),
+    }
 }
 
 /// Adds the folders that the image wants on volumes, unless the user mounts something there.
@@ -411,6 +420,9 @@ mod tests {
         assert!(with(&|o| (o.rm, o.restart) = (true, Some("always".into()))).is_err());
         assert!(with(&|o| o.network = Some("bridge".into())).is_err_and(|e| e.kind == Kind::Unsupported));
         assert!(with(&|o| o.volume = vec!["/a:/x".into(), "/b:/x".into()]).is_err());
+        let gateway = |network: Option<&str>| with(&|o| (o.network, o.add_host) = (network.map(Into::into), vec!["here:host-gateway".into()]));
+        assert!(gateway(None).is_err_and(|e| e.message.contains("here:host-gateway") && e.hint.is_some_and(|hint| hint.contains("--network host"))));
+        assert_eq!(gateway(Some("host")).unwrap().extra_hosts, ["here:127.0.0.1"]);
         assert!(with(&|o| (o.uts, o.hostname) = (Some("host".into()), Some("x".into()))).is_err());
         assert!(with(&|o| o.attach = vec!["STDERR".into()]).is_ok());
         assert!(with(&|o| o.attach = vec!["stdlog".into()]).is_err());

@@ -1,98 +1,18 @@
-//! `system df`, `system prune`, `system check` and `container prune`: the store looked after.
+//! `system prune`, `system check` and `container prune`: the store looked after.
 
+use super::prune::PruneFilter;
 use super::volume::Pruned;
 use crate::container::Status;
-use crate::engine::{Job, JobContext, Kind, Result};
+use crate::engine::{Error, Job, JobContext, Kind, Result};
 use clap::Args;
-use serde::Serialize;
-
-/// Show what takes how much space
-#[derive(Args, Clone, Copy, Debug, Default)]
-pub struct Df {}
-
-/// One kind of thing and its space.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Space {
-    /// `Images`, `Containers`, `Local Volumes` …
-    #[serde(rename = "Type")]
-    pub kind: &'static str,
-    /// How many.
-    pub total_count: usize,
-    /// How many are in use.
-    pub active: usize,
-    /// Bytes.
-    pub size: u64,
-    /// Bytes that a prune would give back.
-    pub reclaimable: u64,
-}
-
-impl Job for Df {
-    type Output = Vec<Space>;
-    const VERB: &'static str = "system df";
-    const KEPT: bool = false;
-
-    fn title(&self) -> String {
-        "system df".to_owned()
-    }
-
-    async fn run(self, context: JobContext) -> Result<Vec<Space>> {
-        context.blocking(spaces).await
-    }
-}
-
-fn spaces(context: &JobContext) -> Result<Vec<Space>> {
-    let engine = &context.engine;
-    let driver = engine.graph()?.name();
-    let images = engine.images()?;
-    let containers = engine.containers()?;
-    let used = |id: &crate::id::ImageId| containers.iter().any(|c| c.image_id.as_ref() == Some(id));
-    let layers: u64 = engine.db().layers(driver)?.iter().map(|layer| layer.size.unsigned_abs()).sum();
-    let needed: std::collections::BTreeSet<_> = images.iter().filter(|image| used(&image.id)).flat_map(|image| image.layers.iter()).collect();
-    let needed: u64 = engine.db().layers(driver)?.iter().filter(|row| needed.iter().any(|id| id.as_str() == row.id)).map(|row| row.size.unsigned_abs()).sum();
-    let mut sizes = Vec::new();
-    for container in &containers {
-        sizes.push((container.state.status.is_alive(), engine.container_size(container).unwrap_or(0)));
-    }
-    let volumes = engine.volumes()?;
-    let volume_sizes: Vec<(bool, u64)> = volumes.iter().map(|v| (v.users > 0, super::volume::size(v))).collect();
-    let blobs = engine.content_size()?;
-    let sum = |sizes: &[(bool, u64)], all: bool| sizes.iter().filter(|(active, _)| all || !active).map(|(_, size)| size).sum();
-    Ok(vec![
-        Space {
-            kind: "Images",
-            total_count: images.len(),
-            active: images.iter().filter(|image| used(&image.id)).count(),
-            size: layers,
-            reclaimable: layers.saturating_sub(needed),
-        },
-        Space {
-            kind: "Containers",
-            total_count: sizes.len(),
-            active: sizes.iter().filter(|s| s.0).count(),
-            size: sum(&sizes, true),
-            reclaimable: sum(&sizes, false),
-        },
-        Space {
-            kind: "Local Volumes",
-            total_count: volumes.len(),
-            active: volumes.iter().filter(|v| v.users > 0).count(),
-            size: sum(&volume_sizes, true),
-            reclaimable: sum(&volume_sizes, false),
-        },
-        Space {
-            kind: "Blobs",
-            total_count: engine.db().used_blobs()?.len(),
-            active: images.iter().filter(|image| used(&image.id)).count(),
-            size: blobs,
-            reclaimable: 0,
-        },
-    ])
-}
 
 /// Remove all containers that do not run
-#[derive(Args, Clone, Copy, Debug, Default)]
-pub struct ContainerPrune {}
+#[derive(Args, Clone, Debug, Default)]
+pub struct ContainerPrune {
+    /// Which of them.
+    #[command(flatten)]
+    pub filter: PruneFilter,
+}
 
 impl Job for ContainerPrune {
     type Output = Pruned;
@@ -103,15 +23,17 @@ impl Job for ContainerPrune {
     }
 
     async fn run(self, context: JobContext) -> Result<Pruned> {
-        containers(&context).await
+        self.filter.check(&["until"])?;
+        containers(&self.filter, &context).await
     }
 }
 
-async fn containers(context: &JobContext) -> Result<Pruned> {
+async fn containers(filter: &PruneFilter, context: &JobContext) -> Result<Pruned> {
     let mut pruned = Pruned::default();
-    for container in context.engine.containers()? {
+    for container in context.engine.sound_containers()?.0 {
         context.check()?;
-        if !matches!(container.state.status, Status::Created | Status::Exited | Status::Removing) {
+        let ended = matches!(container.state.status, Status::Created | Status::Exited | Status::Removing);
+        if !ended || !filter.fits_age(Some(container.created)) || !filter.fits_labels(&container.config.labels) {
             continue;
         }
         let size = context.engine.container_size(&container).unwrap_or(0);
@@ -129,7 +51,7 @@ async fn containers(context: &JobContext) -> Result<Pruned> {
 }
 
 /// Remove stopped containers, unused images and volumes
-#[derive(Args, Clone, Copy, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct SystemPrune {
     /// All images that no container uses, not the unnamed ones alone
     #[arg(short, long)]
@@ -137,6 +59,9 @@ pub struct SystemPrune {
     /// Anonymous volumes that no container holds too
     #[arg(long)]
     pub volumes: bool,
+    /// Which of them.
+    #[command(flatten)]
+    pub filter: PruneFilter,
     /// Do not ask
     #[arg(short, long)]
     pub force: bool,
@@ -151,12 +76,16 @@ impl Job for SystemPrune {
     }
 
     async fn run(self, context: JobContext) -> Result<Pruned> {
-        let mut pruned = containers(&context).await?;
+        self.filter.check(&["until"])?;
+        if self.volumes && self.filter.moments().next().is_some() {
+            return Err(Error::invalid("--filter until and --volumes exclude each other: a volume is as old as what it is used for"));
+        }
+        let mut pruned = containers(&self.filter, &context).await?;
         context
             .blocking(move |context| {
-                let mut parts = vec![super::image_prune::prune(self.all, context)?];
+                let mut parts = vec![super::image_prune::prune(self.all, &self.filter, context)?];
                 if self.volumes {
-                    parts.push(super::volume::prune(false, context)?);
+                    parts.push(super::volume::prune(false, &self.filter, context)?);
                 }
                 for part in parts {
                     pruned.removed.extend(part.removed);

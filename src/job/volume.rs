@@ -1,5 +1,6 @@
 //! `volume`: create, ls, inspect, rm, prune.
 
+use super::prune::PruneFilter;
 use super::rm::Several;
 use super::values;
 use crate::engine::volumes::Volume;
@@ -7,9 +8,15 @@ use crate::engine::{Error, Job, JobContext, Kind, Result};
 use clap::Args;
 use std::collections::BTreeMap;
 
+/// The driver of volumes that are folders of the store.
+const LOCAL: &str = "local";
+
 /// Make a volume
 #[derive(Args, Clone, Debug)]
 pub struct VolumeCreate {
+    /// Driver; local, a folder of the store, is the only one in this version
+    #[arg(short, long, value_name = "NAME", default_value = LOCAL)]
+    pub driver: String,
     /// Set a label
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub label: Vec<String>,
@@ -50,6 +57,9 @@ pub struct VolumePrune {
     /// Those with a name too
     #[arg(short, long)]
     pub all: bool,
+    /// Which of them; all=true is --all.
+    #[command(flatten)]
+    pub filter: PruneFilter,
     /// Do not ask
     #[arg(short, long)]
     pub force: bool,
@@ -74,6 +84,9 @@ impl Job for VolumeCreate {
     }
 
     async fn run(self, context: JobContext) -> Result<Volume> {
+        if self.driver != LOCAL {
+            return Err(Error::new(Kind::Unsupported, format!("volume driver {:?} is not in this version: choose {LOCAL}", self.driver)));
+        }
         let labels: BTreeMap<String, String> =
             self.label.iter().map(|text| text.split_once('=').unwrap_or((text, ""))).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         let name = match self.name {
@@ -159,14 +172,16 @@ impl Job for VolumePrune {
     }
 
     async fn run(self, context: JobContext) -> Result<Pruned> {
-        context.blocking(move |context| prune(self.all, context)).await
+        self.filter.check(&["all"])?;
+        let all = self.all || self.filter.flag("all")? == Some(true);
+        context.blocking(move |context| prune(all, &self.filter, context)).await
     }
 }
 
-/// Removes the volumes no container holds, the anonymous ones or all.
-pub fn prune(all: bool, context: &JobContext) -> Result<Pruned> {
+/// Removes the volumes no container holds, the anonymous ones or all, of those that the filter means.
+pub fn prune(all: bool, filter: &PruneFilter, context: &JobContext) -> Result<Pruned> {
     let mut pruned = Pruned::default();
-    for volume in context.engine.volumes()?.into_iter().filter(|v| v.users == 0 && (all || v.anonymous)) {
+    for volume in context.engine.volumes()?.into_iter().filter(|v| v.users == 0 && (all || v.anonymous) && filter.fits_labels(&v.labels)) {
         context.check()?;
         let size = size(&volume);
         match context.engine.remove_volume(&volume.name) {

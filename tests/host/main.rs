@@ -17,5 +17,6 @@ mod mending;
 mod pane;
 mod registry;
 mod run;
+mod space;
 mod store;
 mod trees;

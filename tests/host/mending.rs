@@ -88,7 +88,8 @@ fn an_image_without_its_configuration_is_forgotten_and_pulled_again() {
     let image = store.image("box:1");
     let id = store.field(&image, ".Id");
     fs::remove_file(blob(&store, &id)).unwrap();
-    assert!(store.fails(1, &["images"]).contains("system check --repair"));
+    let listed = store.kapal(&["images", "-q"]);
+    assert!(listed.status == 0 && listed.out.is_empty() && listed.err.contains(&id) && listed.err.contains("system check --repair"), "{listed:?}");
     assert!(store.ok(&["system", "check", "--repair"]).contains(&id));
     assert_eq!(store.ok(&["images", "-q"]), "");
     store.ok(&["pull", "-q", &image]);
@@ -122,8 +123,15 @@ fn a_row_that_cannot_be_read_keeps_nobody_out() {
     let image = store.image("box:1");
     let id = store.ok(&["create", "--name", "spoilt", &image, "true"]);
     database(&store).execute("UPDATE containers SET json = 'nothing', status = 'removing'", []).unwrap();
+    store.ok(&["create", "--name", "sound", &image, "true"]);
     assert_eq!(store.ok(&["images", "-q"]).lines().count(), 1);
-    assert!(store.fails(1, &["ps", "-a"]).contains(&id));
+    let listed = store.kapal(&["ps", "-a", "--format", "{{.Names}}"]);
+    assert_eq!((listed.status, listed.out.as_str(), listed.err.lines().count()), (0, "sound", 1), "{}", listed.err);
+    assert!(["spoilt", id.as_str(), "kapal system check --repair"].iter().all(|word| listed.err.contains(word)), "{}", listed.err);
+    assert!(store.ok(&["info"]).contains(&format!("WARNING: container spoilt ({id}) is damaged")));
+    assert!(store.kapal(&["system", "df"]).err.contains("spoilt"));
+    assert!(store.fails(1, &["start", "spoilt"]).contains("kapal system check --repair"));
+    assert_eq!(store.ok(&["container", "prune", "-f"]).lines().nth(1).unwrap().len(), 64);
     assert!(store.ok(&["system", "check", "--repair"]).contains(&id));
     assert_eq!(store.ok(&["ps", "-aq"]), "");
 }
