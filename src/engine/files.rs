@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 /// Bytes of the files in a folder; what cannot be read counts nothing.
 pub fn tree_size(path: &Path) -> u64 {
@@ -37,7 +37,7 @@ impl Engine {
         let mut changes = self.with_base(container, |driver, base| driver.changes(&container.id, base), "cannot compare its files")?;
         let is_candidate = |change: &Change| change.kind == ChangeKind::Added && MOUNT_POINTS.iter().any(|point| change.path == Path::new(point));
         if changes.iter().any(is_candidate) {
-            let root = self.with_base(container, |driver, base| driver.mount(&container.id, base, true), "cannot mount its files")?;
+            let root = self.files(container, true)?;
             changes.retain(|change| !is_candidate(change) || !is_empty(&root, &change.path));
         }
         Ok(changes)
@@ -60,44 +60,18 @@ impl Engine {
                 return Ok(root);
             }
         }
-        self.with_base(container, |driver, base| driver.mount(&container.id, base, read_only), "cannot mount its files")
+        self.files(container, read_only)
     }
 
-    /// The root and the path in it that lead to `path` of a container, whether it runs or not: the volumes of one that does
-    /// not are reached where they are kept.
-    ///
-    /// # Errors
-    /// `write` is asked for where the container itself may not write; its files cannot be mounted.
-    pub fn root_for(&self, container: &Container, path: &Path, write: bool) -> Result<(OwnedFd, PathBuf)> {
-        if container.state.status.is_alive() {
-            return Ok((self.root(container, !write)?, path.to_owned()));
-        }
-        let clean: PathBuf = path.components().filter(|part| !matches!(part, Component::CurDir)).collect();
-        let mounts = container.host_config.mounts.iter().filter(|mount| mount.kind != MountKind::Tmpfs && clean.starts_with(&mount.destination));
-        let Some(mount) = mounts.max_by_key(|mount| mount.destination.len()) else {
-            if write && container.host_config.readonly_rootfs {
-                return Err(Error::conflict(format!("the files of container {} are marked read-only", container.name)));
-            }
-            return Ok((self.root(container, !write)?, path.to_owned()));
-        };
-        if write && mount.read_only {
-            return Err(Error::conflict(format!("{} of container {} is mounted read-only", mount.destination, container.name)));
-        }
-        let rest = path.strip_prefix(&mount.destination).unwrap_or(Path::new(""));
-        let source = Path::new(&mount.source);
-        // A single file is reached through the folder that holds it.
-        let (folder, rest) = match (source.parent(), source.file_name()) {
-            (Some(folder), Some(name)) if !source.is_dir() => (folder, PathBuf::from(name)),
-            _ => (source, rest.to_owned()),
-        };
-        let opened = rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-        Ok((opened.map_err(|e| Error::io(format_args!("cannot open {}", folder.display()), &e.into()))?, Path::new("/").join(rest)))
+    /// A mount of a container's files alone: nothing that is mounted on them.
+    pub(super) fn files(&self, container: &Container, read_only: bool) -> Result<OwnedFd> {
+        self.with_base(container, |driver, base| driver.mount(&container.id, base, read_only), "cannot mount its files")
     }
 
     /// Writes a container's files as a tar archive.
     pub fn export(&self, container: &Container, output: &mut dyn Write) -> Result<()> {
-        // The files alone, as docker has it: nothing that is mounted on them.
-        let root = self.with_base(container, |driver, base| driver.mount(&container.id, base, true), "cannot mount its files")?;
+        // As docker has it.
+        let root = self.files(container, true)?;
         let root = rustix::fs::openat(&root, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .map_err(|e| Error::io("cannot open its files", &e.into()))?;
         diff::pack_tree(root.as_fd(), Path::new("."), output, &Pack { name: None, follow: false })
@@ -122,7 +96,7 @@ impl Engine {
             if !empty {
                 continue;
             }
-            let root = self.with_base(container, |driver, base| driver.mount(&container.id, base, true), "cannot mount its files")?;
+            let root = self.files(container, true)?;
             fill(&root, &mount.destination, source).map_err(|e| Error::io(format_args!("cannot fill the volume at {}", mount.destination), &e))?;
         }
         Ok(())

@@ -29,6 +29,7 @@ pub mod removal;
 pub mod shell;
 pub mod snapshot;
 pub mod stats;
+mod view;
 pub mod volumes;
 
 // What jobs hand through from the rooms below, which they do not enter themselves.

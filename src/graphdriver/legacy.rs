@@ -23,8 +23,11 @@ pub(super) fn mount(stack: &Stack<'_>) -> io::Result<OwnedFd> {
 const COVERED: [&str; 7] = ["/mnt", "/srv", "/opt", "/tmp", "/media", "/home", "/boot"];
 
 /// Runs `work` on a thread whose mount namespace is its own and whose working folder is an empty one in memory that
-/// covers none of `paths`.
-pub(super) fn aside(paths: &[PathBuf], work: impl FnOnce() -> io::Result<OwnedFd> + Send) -> io::Result<OwnedFd> {
+/// covers none of `paths`. What it mounts there goes with the thread; a detached copy of it stays.
+///
+/// # Errors
+/// The kernel's, those of `work`, and one if no folder can be covered.
+pub fn aside(paths: &[PathBuf], work: impl FnOnce() -> io::Result<OwnedFd> + Send) -> io::Result<OwnedFd> {
     let free = |folder: &&str| Path::new(folder).is_dir() && paths.iter().all(|path| !path.starts_with(folder));
     let folder = COVERED.into_iter().find(free).ok_or_else(|| io::Error::other("no folder of this machine can be covered for a moment"))?;
     let run = move || {

@@ -26,6 +26,7 @@ pub mod overlay;
 mod place;
 pub mod vfs;
 
+pub use legacy::aside;
 pub use listing::{FileKind, LayerChange, LayerEntry, LayerTree, list};
 pub use place::tree_size;
 

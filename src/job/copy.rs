@@ -70,24 +70,24 @@ fn side(text: &str, context: &JobContext) -> Result<Side> {
 fn copy(job: &Copy, context: &JobContext) -> Result<u64> {
     match (side(&job.source, context)?, side(&job.target, context)?) {
         (Side::Container(container, path), Side::Archive) => {
-            let (root, path) = context.engine.root_for(&container, &path, false)?;
+            let root = context.engine.root_for(&container, &path, false)?;
             let name = path.file_name().map(Path::new);
             pack(root.as_fd(), &path, name, job.follow_link, std::io::stdout().lock()).map_err(|e| failed(&job.source, &e))
         }
         (Side::Archive, Side::Container(container, path)) => {
-            let (root, path) = context.engine.root_for(&container, &path, true)?;
+            let root = context.engine.root_for(&container, &path, true)?;
             let folder = folder_in(root.as_fd(), &path).map_err(|e| failed(&job.target, &e))?;
             let done = extract(std::io::stdin().lock(), folder.as_fd(), Form::Files, &Limits::default()).map_err(|e| failed(&job.target, &e))?;
             Ok(done.bytes)
         }
         (Side::Container(container, path), Side::Here(target)) => {
-            let (root, path) = context.engine.root_for(&container, &path, false)?;
+            let root = context.engine.root_for(&container, &path, false)?;
             through(&End { root: root.as_fd(), path: &path, text: &job.source }, &here(&target, &job.target)?, job.follow_link)
         }
         (Side::Here(source), Side::Container(container, path)) => {
             let source = std::path::absolute(&source).map(|absolute| keep_dot(&source, absolute)).map_err(|e| failed(&job.source, &e))?;
             let own = open_root().map_err(|e| failed("/", &e))?;
-            let (root, path) = context.engine.root_for(&container, &path, true)?;
+            let root = context.engine.root_for(&container, &path, true)?;
             let target = Target { root, path, text: job.target.clone() };
             through(&End { root: own.as_fd(), path: &source, text: &job.source }, &target, job.follow_link)
         }

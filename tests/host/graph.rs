@@ -226,6 +226,49 @@ fn files_are_copied_both_ways() {
 }
 
 #[test]
+fn a_copy_sees_what_is_mounted_whether_the_container_runs_or_not() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let (folder, file) = (store.path("folder"), store.path("file"));
+    fs::create_dir(&folder).unwrap();
+    fs::write(&file, "own").unwrap();
+    fs::write(folder.join("inner"), "bound").unwrap();
+    let options =
+        ["-v", "kept:/data", "-v", &format!("{}:/data/deep", folder.display()), "-v", &format!("{}:/etc/conf", file.display()), "-v", "not:/written:ro"];
+    store.ok(&[&["create", "--name", "holds"], &options[..], &[&image, "sh", "-c", "echo kept >/data/file; ln -s /data /way; exec sleep 1000"]].concat());
+    let listed = || {
+        let archive = store.kapal(&["cp", "holds:/", "-"]);
+        assert_eq!(archive.status, 0, "{}", archive.err);
+        finish(Command::new("tar").arg("-t"), Some(&archive.bytes)).out
+    };
+    assert!(listed().lines().any(|name| name == "data/deep/inner"), "never started");
+    store.ok(&["start", "holds"]);
+    until("it has written", || store.kapal(&["exec", "holds", "readlink", "/way"]).status == 0);
+    fs::write(store.path("new"), "new").unwrap();
+    let new = store.path("new").display().to_string();
+    for running in [true, false] {
+        let names = listed();
+        assert!(["data/file", "data/deep/inner", "etc/conf"].iter().all(|wanted| names.lines().any(|name| name == *wanted)), "{running}: {names}");
+        store.ok(&["cp", &new, "holds:/way/deep/"]);
+        assert_eq!(fs::read_to_string(folder.join("new")).unwrap(), "new", "{running}");
+        fs::remove_file(folder.join("new")).unwrap();
+        // A file that is mounted gets the content: it is neither replaced nor uncovered.
+        fs::write(&file, "own").unwrap();
+        store.ok(&["cp", &new, "holds:/etc/conf"]);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new", "{running}");
+        let refused = store.kapal(&["cp", &new, "holds:/written/"]);
+        assert!(refused.status == 1 && refused.err.to_lowercase().contains("read-only"), "{running}: {refused:?}");
+        if running {
+            assert_eq!(store.ok(&["exec", "holds", "cat", "/etc/conf"]), "new");
+            store.ok(&["stop", "-t", "0", "holds"]);
+        }
+    }
+    let archive = store.path("export.tar");
+    store.ok(&["export", "-o", archive.to_str().unwrap(), "holds"]);
+    assert!(!tool("tar", &["-tf", archive.to_str().unwrap()]).contains("data/file"), "an export is the files alone");
+}
+
+#[test]
 fn what_is_saved_loads_here_and_in_skopeo() {
     let Some(store) = Store::new() else { return };
     if !store.ok(&["--help"]).contains("  save ") {

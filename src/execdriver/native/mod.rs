@@ -22,6 +22,8 @@ mod rootfs;
 mod search;
 mod terminal;
 
+pub use mounts::{bind_beneath, open_in};
+
 use super::{Beside, Bundle, ExecDriver, Meter, StartError, Started, Stdio};
 use crate::id::ContainerId;
 use crate::sys::clone::{self, Side};

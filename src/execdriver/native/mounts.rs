@@ -206,6 +206,13 @@ fn bind(root: BorrowedFd<'_>, mount: &Mount, source: &OwnedFd) -> Result<(), Sta
     Ok(())
 }
 
+/// Binds a file or folder of this machine, and what is mounted below it, at `path` beneath a root that nothing runs in.
+pub fn bind_beneath(root: BorrowedFd<'_>, source: &Path, path: &Path, read_only: bool) -> std::io::Result<()> {
+    let source = open_tree(CWD, source, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE)?;
+    attach(root, source.as_fd(), path).map_err(|error| std::io::Error::other(error.to_string()))?;
+    if read_only { restrict(source.as_fd(), sys::mount::RDONLY, true) } else { Ok(()) }
+}
+
 /// A copy of one file's mount, detached: what covers a masked file.
 pub fn copy_of(root: BorrowedFd<'_>, path: &str) -> rustix::io::Result<OwnedFd> {
     let file = open_in(root, Path::new(path), OFlags::PATH)?;

@@ -6,7 +6,7 @@ use super::name::{self, Meaning, shown, split};
 use super::{Extracted, Form, Limits, Unsaid};
 use crate::graph::tar::{Entry, Kind, Reader};
 use crate::graph::{invalid, named};
-use rustix::fs::{AtFlags, Dev, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dev, FileType, Mode, OFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -151,6 +151,9 @@ impl Extraction {
             self.remove_tree(folder.child(name))?;
             return Ok(false);
         }
+        if self.form == Form::Files && is_mount(folder, name) {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, "a file is mounted there, which only another file's content can replace"));
+        }
         rustix::fs::unlinkat(&folder.fd, name, AtFlags::empty())?;
         if kind == FileType::Symlink {
             self.folders.forget();
@@ -256,7 +259,15 @@ impl Extraction {
         self.bytes += reader.stored();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = self.setter.birth_mode(attributes);
-        let fd = self.make(folder, name, || rustix::fs::openat(&folder.fd, name, flags, mode))?;
+        // A name taken away in one mount namespace takes the mounts on it away in all others: such a file stays what it
+        // is, and gets the content alone.
+        let is_file = |stat: rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        let mounted = self.form == Form::Files && is_mount(folder, name) && folder.stat(name)?.is_some_and(is_file);
+        let fd = if mounted {
+            rustix::fs::openat(&folder.fd, name, OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?
+        } else {
+            self.make(folder, name, || rustix::fs::openat(&folder.fd, name, flags, mode))?
+        };
         match &entry.sparse {
             None => write_whole(reader, &fd)?,
             Some(extents) => {
@@ -266,7 +277,7 @@ impl Extraction {
                 }
             }
         }
-        self.setter.file(fd.as_fd(), attributes, &entry.path, true)
+        if mounted { Ok(()) } else { self.setter.file(fd.as_fd(), attributes, &entry.path, true) }
     }
 
     fn make_symlink(&mut self, folder: &Folder, name: &[u8], attributes: &Attributes, target: &[u8]) -> io::Result<()> {
@@ -350,6 +361,12 @@ impl Extraction {
         };
         Ok(Extracted { unsaid, entries: self.entries, bytes: self.bytes, unkept: self.setter.unkept })
     }
+}
+
+/// Whether another file is mounted on this name. Kernels before Linux 5.8 do not say.
+fn is_mount(folder: &Folder, name: &[u8]) -> bool {
+    let found = rustix::fs::statx(&folder.fd, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, StatxFlags::empty());
+    found.is_ok_and(|found| found.stx_attributes_mask.intersects(StatxAttributes::MOUNT_ROOT) && found.stx_attributes.intersects(StatxAttributes::MOUNT_ROOT))
 }
 
 /// Takes all paths below `path` out of `map`, and gives them.
