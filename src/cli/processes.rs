@@ -4,6 +4,7 @@ use super::console::{self, Drive, End, drive};
 use super::face::Face;
 use super::{text, transfer, when};
 use crate::container::Container;
+use crate::engine::logs::Piece;
 use crate::engine::{Engine, Error, Result};
 use crate::id::ContainerId;
 use crate::job;
@@ -138,7 +139,14 @@ pub async fn logs(mut job: job::logs::Logs, engine: &Engine, face: &mut Face) ->
             line = lines.next() => line?,
             _ = tokio::signal::ctrl_c() => return Ok(130),
         };
-        let Some(line) = line else { return Ok(0) };
+        let line = match line {
+            Some(Piece::Line(line)) => line,
+            Some(lost @ Piece::Lost(_)) => {
+                face.note(&format!("kapal: {lost}"))?;
+                continue;
+            }
+            None => return Ok(0),
+        };
         let mut bytes = Vec::with_capacity(line.log.len() + 32);
         if timestamps {
             bytes.extend_from_slice(text::clean(&line.time).as_bytes());

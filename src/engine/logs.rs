@@ -3,12 +3,15 @@
 use super::attach::{Console, ConsoleReader, ConsoleWriter, Output};
 use super::{Engine, Error, Result};
 use crate::container::Container;
+use crate::monitor::log::turn_of;
 use crate::monitor::protocol::Hello;
 use serde::Deserialize;
 use std::collections::VecDeque;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// A line of the log, or a piece of one.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -21,8 +24,32 @@ pub struct Line {
     pub time: String,
 }
 
+/// What comes next of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// A line.
+    Line(Line),
+    /// The log was turned over faster than it was read: so many of its files went before they were.
+    Lost(u64),
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(line) => f.write_str(&line.log),
+            Self::Lost(files) => write!(f, "lines are missing here: {files} of the log's files went before they could be read"),
+        }
+    }
+}
+
 /// The longest line that is read: 16 KiB of text, each byte escaped.
 const LONGEST: u64 = 256 << 10;
+
+/// One of a log's files. It is held open: turned over, and even taken away, it is still read to its end.
+struct Part {
+    file: BufReader<File>,
+    inode: u64,
+}
 
 /// Reads a log.
 pub struct Reader {
@@ -34,9 +61,15 @@ pub struct Reader {
     span: (Option<i64>, Option<i64>),
     follow: bool,
     ready: VecDeque<Line>,
-    file: Option<BufReader<File>>,
+    /// The file being read, and those that followed it.
+    parts: VecDeque<Part>,
     waker: Option<(ConsoleReader, ConsoleWriter)>,
+    begun: bool,
     ended: bool,
+}
+
+fn failed(error: &io::Error) -> Error {
+    Error::io("cannot read the log", error)
 }
 
 impl Reader {
@@ -44,63 +77,65 @@ impl Reader {
     /// it grows with `follow`.
     pub fn new(engine: &Engine, container: Container, tail: Option<usize>, follow: bool, span: (Option<i64>, Option<i64>)) -> Self {
         let tty = container.config.tty;
-        Self { engine: engine.clone(), container, tty, tail, span, follow, ready: VecDeque::new(), file: None, waker: None, ended: false }
+        let (ready, parts) = (VecDeque::new(), VecDeque::new());
+        Self { engine: engine.clone(), container, tty, tail, span, follow, ready, parts, waker: None, begun: false, ended: false }
     }
 
-    /// The log's files, oldest first.
-    fn files(&self) -> Vec<PathBuf> {
-        let current = self.engine.place().log(&self.container.id);
-        let numbered = |n: u32| {
-            let mut name = current.clone().into_os_string();
-            name.push(format!(".{n}"));
-            PathBuf::from(name)
-        };
-        let mut files: Vec<PathBuf> = (1..self.container.host_config.log.max_file).rev().map(numbered).filter(|path| path.exists()).collect();
-        files.push(current);
-        files
+    /// The log's files after the one with this inode, oldest first.
+    fn after(&self, inode: Option<u64>) -> io::Result<VecDeque<Part>> {
+        let log = self.engine.place().log(&self.container.id);
+        let mut parts: VecDeque<Part> = VecDeque::new();
+        // The newest first: whatever is turned over meanwhile is met once more, and none is passed by.
+        for number in 0..self.container.host_config.log.max_file {
+            let file = match File::open(numbered(&log, number)) {
+                Ok(file) => file,
+                // Just turned over, or not that many.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let own = file.metadata()?.ino();
+            if Some(own) == inode {
+                break;
+            }
+            if parts.iter().all(|part| part.inode != own) {
+                parts.push_front(Part { file: BufReader::with_capacity(64 << 10, file), inode: own });
+            }
+        }
+        Ok(parts)
     }
 
     /// Opens the log and jumps close to the last lines that are wanted.
-    fn begin(&mut self) -> Result<()> {
-        let failed = |path: &PathBuf, e: &io::Error| Error::io(format_args!("cannot read the log {}", path.display()), e);
-        let files = self.files();
-        let Some((current, old)) = files.split_last() else { return Ok(()) };
-        let mut kept: VecDeque<Line> = VecDeque::new();
-        let most = self.tail.unwrap_or(usize::MAX);
-        let keep = |line: Line, kept: &mut VecDeque<Line>| {
-            kept.push_back(line);
-            if kept.len() > most {
-                kept.pop_front();
-            }
-        };
-        let skip_old = self.tail.is_some_and(|tail| tail == 0);
-        for path in old.iter().filter(|_| !skip_old) {
-            let mut file = BufReader::new(File::open(path).map_err(|e| failed(path, &e))?);
-            while let Some(line) = next(&mut file).map_err(|e| failed(path, &e))? {
-                if self.wanted(&line) {
-                    keep(line, &mut kept);
-                }
-            }
+    fn begin(&mut self) -> io::Result<()> {
+        self.begun = true;
+        let mut parts = self.after(None)?;
+        if let Some(tail) = self.tail {
+            self.ready = self.last(tail, &mut parts)?;
         }
-        match File::open(current) {
-            Ok(file) => {
-                let mut file = BufReader::with_capacity(64 << 10, file);
-                if let Some(tail) = self.tail {
-                    jump(&mut file, tail).map_err(|e| failed(current, &e))?;
-                    while let Some(line) = next(&mut file).map_err(|e| failed(current, &e))? {
-                        if self.wanted(&line) {
-                            keep(line, &mut kept);
-                        }
-                    }
-                }
-                self.file = Some(file);
-            }
-            // Never started: nothing was written.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(current, &error)),
-        }
-        self.ready = kept;
+        // Never started: nothing was written.
+        self.ended = parts.is_empty();
+        self.parts = parts;
         Ok(())
+    }
+
+    /// The last lines of what is there; the file being written stays, read to its end.
+    fn last(&self, tail: usize, parts: &mut VecDeque<Part>) -> io::Result<VecDeque<Line>> {
+        let mut kept = VecDeque::new();
+        if tail == 0 {
+            parts.drain(..parts.len().saturating_sub(1));
+        }
+        if let Some(current) = parts.back_mut() {
+            jump(&mut current.file, tail)?;
+        }
+        for part in parts.iter_mut() {
+            while let Some(line) = next(&mut part.file)? {
+                kept.extend(Some(line).filter(|line| self.wanted(line)));
+                if kept.len() > tail {
+                    kept.pop_front();
+                }
+            }
+        }
+        parts.drain(..parts.len().saturating_sub(1));
+        Ok(kept)
     }
 
     fn wanted(&self, line: &Line) -> bool {
@@ -112,23 +147,29 @@ impl Reader {
         self.span.0.is_none_or(|since| time >= since) && self.span.1.is_none_or(|until| time <= until)
     }
 
-    /// The next line; `None` at the end.
-    pub async fn next(&mut self) -> Result<Option<Line>> {
-        if self.file.is_none() && !self.ended {
-            self.begin()?;
-            self.ended = self.file.is_none();
+    /// What comes next; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Piece>> {
+        if !self.begun {
+            self.begin().map_err(|e| failed(&e))?;
         }
         loop {
             if let Some(line) = self.ready.pop_front() {
-                return Ok(Some(line));
+                return Ok(Some(Piece::Line(line)));
             }
-            let Some(file) = &mut self.file else { return Ok(None) };
-            match next(file).map_err(|e| Error::io("cannot read the log", &e))? {
-                Some(line) if self.wanted(&line) => return Ok(Some(line)),
+            let Some(part) = self.parts.front_mut() else { return Ok(None) };
+            match next(&mut part.file).map_err(|e| failed(&e))? {
+                Some(line) if self.wanted(&line) => return Ok(Some(Piece::Line(line))),
                 Some(_) => continue,
                 None => {}
             }
-            if self.turned_over()? {
+            if self.parts.len() > 1 {
+                // Nobody writes to a file that has a successor.
+                match self.go_on() {
+                    0 => continue,
+                    lost => return Ok(Some(Piece::Lost(lost))),
+                }
+            }
+            if self.turned_over().map_err(|e| failed(&e))? {
                 continue;
             }
             if !self.follow || self.ended {
@@ -138,22 +179,27 @@ impl Reader {
         }
     }
 
-    /// Goes on with the new file if the one being read was turned over.
-    fn turned_over(&mut self) -> Result<bool> {
-        use std::os::unix::fs::MetadataExt;
-        let path = self.engine.place().log(&self.container.id);
-        let Some(file) = &mut self.file else { return Ok(false) };
-        let (Ok(own), Ok(named)) = (file.get_ref().metadata(), std::fs::metadata(&path)) else { return Ok(false) };
-        if own.ino() != named.ino() {
-            self.file = Some(BufReader::with_capacity(64 << 10, File::open(&path).map_err(|e| Error::io("cannot read the log", &e))?));
+    /// Turns to the next file, and says how many between the two there are no more.
+    fn go_on(&mut self) -> u64 {
+        let turn = |part: &Part| turn_of(part.file.get_ref());
+        let before = self.parts.pop_front().as_ref().map_or(0, turn);
+        self.parts.front().map_or(0, turn).saturating_sub(before + 1)
+    }
+
+    /// Opens the files that followed the one being read, if it was turned over. What was written to it until then may
+    /// still have to be read.
+    fn turned_over(&mut self) -> io::Result<bool> {
+        let Some(inode) = self.parts.back().map(|part| part.inode) else { return Ok(false) };
+        let later = self.after(Some(inode))?;
+        self.parts.extend(later);
+        if let [only] = self.parts.make_contiguous()
+            && only.file.get_ref().metadata()?.len() < only.file.stream_position()?
+        {
+            // Someone emptied it by hand.
+            only.file.rewind()?;
             return Ok(true);
         }
-        let at = file.stream_position().map_err(|e| Error::io("cannot read the log", &e))?;
-        if named.len() < at {
-            file.seek(SeekFrom::Start(0)).map_err(|e| Error::io("cannot read the log", &e))?;
-            return Ok(true);
-        }
-        Ok(false)
+        Ok(self.parts.len() > 1)
     }
 
     /// Waits until the container writes more, or ends: then what it left is read and that is all.
@@ -182,6 +228,16 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// The name of a log's file: the log's own for the one being written, with a number for those before it.
+fn numbered(log: &Path, number: u32) -> PathBuf {
+    if number == 0 {
+        return log.to_owned();
+    }
+    let mut name = log.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    PathBuf::from(name)
 }
 
 /// The next whole line of a log file; a line that is still being written is left for later.

@@ -11,6 +11,16 @@ use std::path::{Path, PathBuf};
 /// The longest piece of a line in one object.
 const PIECE: usize = 16 << 10;
 
+/// Where a log's file keeps which of all of them it is: what a reader misses between two it cannot count otherwise.
+const TURN: &str = "user.kapal.turn";
+
+/// How many of the log's files came before this one; 0, too, where the file system keeps no such attributes.
+pub fn turn_of(file: &File) -> u64 {
+    let mut text = [0_u8; 20];
+    let length = rustix::fs::fgetxattr(file, TURN, &mut text[..]).unwrap_or(0);
+    std::str::from_utf8(&text[..length]).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
 /// Where output comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
@@ -152,21 +162,25 @@ impl Log {
             name.push(format!(".{n}"));
             PathBuf::from(name)
         };
-        if self.files == 1 {
-            if let Some(file) = &self.file {
-                file.set_len(0)?;
-            }
-            self.size = 0;
-            return Ok(());
-        }
+        let turn = self.file.as_ref().map_or(0, turn_of);
         for n in (1..self.files - 1).rev() {
             match std::fs::rename(numbered(n), numbered(n + 1)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
-        std::fs::rename(&self.path, numbered(1))?;
-        self.reopen()
+        // Not cut to nothing where there is but one: who reads it reads it to its end.
+        if self.files == 1 {
+            std::fs::remove_file(&self.path)?
+        } else {
+            std::fs::rename(&self.path, numbered(1))?
+        }
+        self.reopen()?;
+        if let Some(file) = &self.file {
+            // Best effort: a reader that cannot tell what it missed still misses no more.
+            let _ = rustix::fs::fsetxattr(file, TURN, (turn + 1).to_string().as_bytes(), rustix::fs::XattrFlags::empty());
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod jobs;
 mod listening;
+mod logs;
 pub mod snapshot;
 
 use kapal::container::Place;

@@ -1,6 +1,6 @@
 //! Questions answered: what a screen would like to know, as often as there is something new.
 
-use crate::engine::logs::Reader;
+use crate::engine::logs::{Piece, Reader};
 use crate::engine::{Engine, Result};
 use crate::id::ContainerId;
 use crate::job;
@@ -91,7 +91,7 @@ async fn log(engine: &Engine, id: &ContainerId, news: &mpsc::Sender<Msg>, ticket
         while lines.len() < BATCH {
             let next = if lines.is_empty() { Ok(reader.next().await) } else { tokio::time::timeout_at(deadline, reader.next()).await };
             match next {
-                Ok(Ok(Some(line))) => lines.push(shown(&line)),
+                Ok(Ok(Some(piece))) => lines.push(shown(&piece)),
                 Ok(Ok(None)) => {
                     ended = true;
                     break;
@@ -106,7 +106,8 @@ async fn log(engine: &Engine, id: &ContainerId, news: &mpsc::Sender<Msg>, ticket
     }
 }
 
-fn shown(line: &crate::engine::logs::Line) -> Line {
+fn shown(piece: &Piece) -> Line {
+    let Piece::Line(line) = piece else { return Line::new(&piece.to_string(), Kind::Error) };
     let kind = if line.stream == "stderr" { Kind::Error } else { Kind::Plain };
     // Colours of the container's own are left out: what is shown is what it says.
     let words = plain(line.log.trim_end_matches(['\n', '\r']));

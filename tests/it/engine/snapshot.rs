@@ -32,7 +32,7 @@ pub fn image(engine: &Engine, number: usize, layers: usize) -> (ImageId, Vec<Lay
     (id, ids)
 }
 
-fn container(engine: &Engine, number: usize, image: &(ImageId, Vec<LayerId>)) -> Container {
+pub fn container(engine: &Engine, number: usize, image: &(ImageId, Vec<LayerId>)) -> Container {
     let mount = Mount {
         kind: MountKind::Volume,
         name: Some("shared".into()),
