@@ -7,6 +7,7 @@
 //!    overlay/ or vfs/                         listeners/PID.N.sock
 //!    containers/ID/ID-json.log                containers/ID/{lock,monitor.lock,console.sock,exec/…}
 //!    volumes/NAME/_data
+//!    booted
 //! ```
 
 use crate::id::ContainerId;
@@ -26,6 +27,11 @@ impl Place {
     /// The database.
     pub fn database(&self) -> PathBuf {
         self.root.join("graph.db")
+    }
+
+    /// The boot of this machine in which the store was looked over.
+    pub fn booted(&self) -> PathBuf {
+        self.root.join("booted")
     }
 
     /// Blobs by digest.

@@ -49,6 +49,33 @@ impl Engine {
         Ok(())
     }
 
+    /// Throws away what a power failure may have left with a name and without its content, once a boot of the machine.
+    ///
+    /// An image is named only once all of it is on the disk, its layers and blobs are before: a pull that is killed goes
+    /// on with them. When the machine has started anew, they are trusted no more. A whole blob proves itself.
+    pub fn distrust(&self) -> Result<()> {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let mark = self.place().booted();
+        if boot.is_empty() || std::fs::read_to_string(&mark).is_ok_and(|seen| seen == boot) {
+            return Ok(());
+        }
+        // Whoever cannot open the driver, or meets others at work, leaves it to the next one.
+        let (Ok(driver), Some(_alone)) = (self.graph(), lock::try_exclusive(&self.place().collection_lock())?) else { return Ok(()) };
+        self.db().delete_unused_layers(driver.name())?;
+        for left in self.unnamed()?.iter().filter(|left| matches!(left, Unnamed::Layer(_))) {
+            left.remove(self)?;
+        }
+        let used: HashSet<String> = self.db().used_blobs()?.into_iter().collect();
+        for digest in self.content().list().map_err(|e| Error::io("cannot list blobs", &e))? {
+            if !used.contains(digest.as_str()) && !self.content().verify(&digest).unwrap_or(false) {
+                self.content().remove(&digest).map_err(|e| Error::io(format_args!("cannot remove blob {digest}"), &e))?;
+            }
+        }
+        // Best effort: without the mark the next start looks again.
+        let _ = std::fs::write(mark, boot);
+        Ok(())
+    }
+
     /// Files that nothing names. Whole blobs and layers that no image uses are none: a pull that was cut short goes on
     /// with them, and a prune takes them. The caller holds the collection lock alone.
     pub fn unnamed(&self) -> Result<Vec<Unnamed>> {

@@ -11,6 +11,7 @@ pub const LOST: i32 = 255;
 impl Engine {
     /// Done at every start of an engine; cheap when there is nothing to do.
     pub fn recover(&self) -> Result<()> {
+        self.distrust()?;
         let marks = lock::cut_short(&self.place().operations());
         if !marks.is_empty() {
             self.sweep()?;
