@@ -171,8 +171,11 @@ impl Refusal {
 fn brief(text: &str) -> String {
     let mut words = Vec::new();
     for line in text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:")) {
-        if !line.is_empty() {
-            words.push(line.strip_prefix("error: ").unwrap_or(line));
+        if !line.is_empty() && !line.starts_with("For more information") {
+            words.push(match line.strip_prefix("tip: ") {
+                Some(tip) => format!("({tip})"),
+                None => line.strip_prefix("error: ").unwrap_or(line).to_owned(),
+            });
         }
     }
     format!("{}; `kapal --help` and `kapal VERB --help` list what there is", words.join(" "))
@@ -340,6 +343,17 @@ mod tests {
         assert_eq!(text("--batch file --format json"), r#"File("file")"#);
         assert!(text("--batch file -c ps").contains("exclude each other"));
         assert!(text("--batch - -c ps").contains("exclude each other"));
+    }
+
+    #[test]
+    fn a_complaint_is_one_line_without_the_parser_s_own_advice() {
+        let line = |text: &str| parse(words(text)).unwrap_err().line();
+        assert_eq!(
+            line("stop -t abc web"),
+            "invalid value 'abc' for '--time <SECONDS>': expected seconds, or -1 to wait for ever; `kapal --help` and `kapal VERB --help` list what there is"
+        );
+        assert!(line("start -z").contains("found (to pass '-z' as a value, use '-- -z'); "), "{}", line("start -z"));
+        assert!(parse(words("stop -t -1 web")).is_ok() && parse(words("logs --tail -5 web")).is_ok() && parse(words("ps -n -1")).is_ok());
     }
 
     #[test]

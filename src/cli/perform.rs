@@ -249,10 +249,10 @@ async fn volume(verb: VolumeVerb, engine: &Engine, face: &mut Face) -> Result<i3
             Ok(0)
         }
         VolumeVerb::Inspect(Showing { job, format }) => {
-            let volumes = run(job, engine, face).await?;
+            let (volumes, failed) = run(job, engine, face).await?;
             let values = volumes.iter().map(|v| serde_json::to_value(v).unwrap_or_default()).collect();
             inspect::show(values, format.format.as_deref(), face)?;
-            Ok(0)
+            failures(face, failed)
         }
         VolumeVerb::Rm(job) => several(run(job, engine, face).await?, face),
         VolumeVerb::Prune(job) => {

@@ -37,9 +37,12 @@ pub struct Config {
     pub exposed_ports: BTreeSet<String>,
     /// Signal name or number that ends it politely; SIGTERM if absent.
     pub stop_signal: Option<String>,
-    /// Seconds between the stop signal and SIGKILL; 10 if absent.
+    /// Seconds between the stop signal and SIGKILL; 10 if absent, [`FOREVER`] for no SIGKILL at all.
     pub stop_timeout: Option<u64>,
 }
+
+/// Seconds that never pass.
+pub const FOREVER: u64 = u64::MAX;
 
 /// Sets `name=value` in an environment list, replacing an older value of the same name.
 pub fn set_env(env: &mut Vec<String>, entry: &str) {

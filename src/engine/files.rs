@@ -5,7 +5,7 @@ use super::{Engine, Error, Result};
 use crate::container::{Config, Container, MountKind};
 use crate::graph::diff::{self, Pack};
 use crate::graphdriver::{Base, Change, ChangeKind, GraphDriver};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
@@ -39,8 +39,22 @@ impl Engine {
         if changes.iter().any(is_candidate) {
             let root = self.files(container, true)?;
             changes.retain(|change| !is_candidate(change) || !is_empty(&root, &change.path));
+            self.forget_folder(container, &root, &mut changes)?;
         }
         Ok(changes)
+    }
+
+    /// Leaves out the folder of mount points, if to make them was all that changed it.
+    fn forget_folder(&self, container: &Container, root: &OwnedFd, changes: &mut Vec<Change>) -> Result<()> {
+        let folder = Path::new("etc");
+        if changes.iter().any(|change| change.path.parent() == Some(folder) && change.kind != ChangeKind::Changed) {
+            return Ok(());
+        }
+        let attributes = |root: &OwnedFd| rustix::fs::statat(root, folder, AtFlags::SYMLINK_NOFOLLOW).map(|stat| (stat.st_mode, stat.st_uid, stat.st_gid)).ok();
+        let below = self.with_base(container, base_root, "cannot mount what its files lie on")?;
+        let made = |change: &Change| change.path == folder && (change.kind == ChangeKind::Added || attributes(&below) == attributes(root));
+        changes.retain(|change| !made(change));
+        Ok(())
     }
 
     /// Bytes in a container's writable layer.
@@ -170,10 +184,21 @@ fn config(container: &Container) -> Value {
 /// A configuration as docker shows it: volumes and ports are the keys of an object.
 pub fn shown(config: &Config) -> Value {
     let mut value = serde_json::to_value(config).unwrap_or_default();
+    if config.stop_timeout == Some(crate::container::config::FOREVER) {
+        value["StopTimeout"] = json!(-1);
+    }
     for (key, names) in [("Volumes", &config.volumes), ("ExposedPorts", &config.exposed_ports)] {
         value[key] = Value::Object(names.iter().map(|name| (name.clone(), json!({}))).collect());
     }
     value
+}
+
+/// The root that a container's files lie on.
+fn base_root(driver: &dyn GraphDriver, base: Base<'_>) -> std::io::Result<OwnedFd> {
+    match base {
+        Base::Layers(layers) => driver.mount_image(layers),
+        Base::Host { .. } => Ok(rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?),
+    }
 }
 
 /// What a start makes in an image that lacks it, to mount on.

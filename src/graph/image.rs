@@ -293,7 +293,7 @@ fn lay_over(mut old: Map<String, Value>, config: &Config) -> Map<String, Value> 
         ("WorkingDir", json!(config.working_dir), config.working_dir.is_empty()),
         ("Labels", json!(config.labels), config.labels.is_empty()),
         ("StopSignal", json!(config.stop_signal), config.stop_signal.is_none()),
-        ("StopTimeout", json!(config.stop_timeout), config.stop_timeout.is_none()),
+        ("StopTimeout", json!(config.stop_timeout), config.stop_timeout.is_none_or(|seconds| seconds == crate::container::config::FOREVER)),
     ];
     for (name, value, absent) in fields {
         if absent {

@@ -62,6 +62,9 @@ fn side(text: &str, context: &JobContext) -> Result<Side> {
         && !name.starts_with(['/', '.'])
     {
         let container = context.engine.container(name)?;
+        if path.is_empty() {
+            return Err(Error::invalid(format!("no path behind {name}: ({name}:/ is all of it)")));
+        }
         return Ok(Side::Container(Box::new(container), Path::new("/").join(path)));
     }
     Ok(Side::Here(PathBuf::from(text)))

@@ -41,6 +41,9 @@ impl Job for Inspect {
     }
 
     async fn run(self, context: JobContext) -> Result<(Vec<Found>, Vec<Error>)> {
+        if let Some(other) = self.kind.as_deref().filter(|kind| !["container", "image", "volume"].contains(kind)) {
+            return Err(Error::invalid(format!("--type {other:?}: expected container, image or volume")));
+        }
         context
             .blocking(move |context| {
                 let mut found = Vec::new();
@@ -70,8 +73,7 @@ fn find(job: &Inspect, name: &str, context: &JobContext) -> Result<Found> {
         Some("container") => container(),
         Some("image") => image(),
         Some("volume") => volume(),
-        Some(other) => Err(Error::invalid(format!("--type {other:?}: expected container, image or volume"))),
-        None => {
+        _ => {
             for find in [&container as &dyn Fn() -> Result<Found>, &image, &volume] {
                 match find() {
                     Err(error) if matches!(error.kind, Kind::NotFound | Kind::Invalid) => {}

@@ -17,7 +17,7 @@ pub struct Logs {
     #[arg(long, value_name = "MOMENT")]
     pub until: Option<String>,
     /// The last N lines
-    #[arg(short = 'n', long, value_name = "N|all", default_value = "all")]
+    #[arg(short = 'n', long, value_name = "N|all", default_value = "all", allow_hyphen_values = true)]
     pub tail: String,
     /// With the time of each line
     #[arg(short, long)]
@@ -44,8 +44,11 @@ impl Job for Logs {
             return Err(Error::conflict(format!("container {} keeps no log: it was made with --log-driver none", container.name)));
         }
         let tail = match self.tail.as_str() {
-            "all" | "-1" => None,
-            number => Some(number.parse().map_err(|_| Error::invalid(format!("--tail {number:?}: expected a number of lines, or all")))?),
+            "all" => None,
+            // Any number below 0 is all, as docker has it.
+            number => {
+                usize::try_from(number.parse::<i64>().map_err(|_| Error::invalid(format!("--tail {number:?}: expected a number of lines, or all")))?).ok()
+            }
         };
         Ok(Reader::new(&context.engine, container, tail, self.follow, self.span))
     }

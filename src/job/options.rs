@@ -215,8 +215,8 @@ pub struct ContainerOptions {
     /// Signal that ends it politely
     #[arg(long, value_name = "SIGNAL")]
     pub stop_signal: Option<String>,
-    /// Seconds from that signal to SIGKILL
-    #[arg(long, value_name = "SECONDS")]
+    /// Seconds from that signal to SIGKILL; -1 waits for ever
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true, value_parser = super::values::patience)]
     pub stop_timeout: Option<u64>,
     /// Where its output goes: json-file or none
     #[arg(long, value_name = "DRIVER")]

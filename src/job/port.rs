@@ -1,6 +1,6 @@
 //! `port`: published ports of a container.
 
-use crate::engine::{Job, JobContext, Result};
+use crate::engine::{Error, Job, JobContext, Result};
 use clap::Args;
 
 /// List the published ports of a container
@@ -8,6 +8,9 @@ use clap::Args;
 pub struct Port {
     /// Container
     pub container: String,
+    /// Only where this port of the container is published
+    #[arg(value_name = "PORT[/PROTOCOL]")]
+    pub port: Option<String>,
 }
 
 impl Job for Port {
@@ -21,7 +24,10 @@ impl Job for Port {
 
     /// A container on no network or on the machine's own publishes none, and other networks are not in this version.
     async fn run(self, context: JobContext) -> Result<Vec<String>> {
-        context.engine.container(&self.container)?;
-        Ok(Vec::new())
+        let container = context.engine.container(&self.container)?;
+        match self.port {
+            Some(port) => Err(Error::not_found(format!("no public port {port:?} published for {}", container.name))),
+            None => Ok(Vec::new()),
+        }
     }
 }

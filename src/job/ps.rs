@@ -10,9 +10,9 @@ pub struct Ps {
     /// All, not the running ones alone
     #[arg(short, long)]
     pub all: bool,
-    /// The last N made, running or not
-    #[arg(short = 'n', long, value_name = "N")]
-    pub last: Option<usize>,
+    /// The last N made, running or not (-1: no such limit)
+    #[arg(short = 'n', long, value_name = "N", allow_hyphen_values = true)]
+    pub last: Option<i64>,
     /// The last one made, running or not
     #[arg(short, long)]
     pub latest: bool,
@@ -63,7 +63,7 @@ fn list(ps: &Ps, context: &JobContext) -> Result<(Vec<Listed>, Vec<Error>)> {
         });
     }
     let by_status = wanted.iter().any(|(key, _)| matches!(*key, "status" | "exited"));
-    let last = if ps.latest { Some(1) } else { ps.last };
+    let last = if ps.latest { Some(1) } else { ps.last.and_then(|last| usize::try_from(last).ok()).filter(|last| *last > 0) };
     containers.retain(|container| {
         let shown = ps.all || last.is_some() || by_status || matches!(container.state.status, Status::Running | Status::Paused | Status::Restarting);
         shown && keys(&wanted).iter().all(|key| wanted.iter().filter(|(k, _)| k == key).any(|(k, v)| matches(container, k, v)))

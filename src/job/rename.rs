@@ -28,6 +28,9 @@ impl Job for Rename {
                 name::check("container", new).map_err(Error::invalid)?;
                 let mut container = context.engine.container(&self.container)?;
                 let old = container.name.clone();
+                if old == new {
+                    return Err(Error::conflict(format!("container {} has the name {new} already", container.id.short())));
+                }
                 context.engine.db().rename_container(container.id.as_str(), new)?;
                 new.clone_into(&mut container.name);
                 context.engine.tell(&container, "rename", &[("oldName", old)]);

@@ -8,8 +8,8 @@ use clap::Args;
 /// Stop containers: the stop signal, and SIGKILL when the time is over
 #[derive(Args, Clone, Debug)]
 pub struct Stop {
-    /// Seconds to wait before SIGKILL (10, or as the container says)
-    #[arg(short, long, visible_alias = "timeout", value_name = "SECONDS")]
+    /// Seconds to wait before SIGKILL (10, or as the container says); -1 waits for ever
+    #[arg(short, long, visible_alias = "timeout", value_name = "SECONDS", allow_hyphen_values = true, value_parser = values::patience)]
     pub time: Option<u64>,
     /// Signal in place of the container's own
     #[arg(short, long, value_name = "SIGNAL")]

@@ -1,5 +1,6 @@
 //! Values as users write them: sizes, processors, signals, `name=value` pairs, each refused with a sentence that names it.
 
+use crate::container::config::FOREVER;
 use crate::engine::{ALL_CAPABILITIES, Error, Result};
 
 /// Bytes from `512`, `64m`, `1.5g` (binary: k, m, g, t; a trailing `b` or `ib` is allowed).
@@ -57,6 +58,14 @@ pub fn numbers(option: &str, text: &str, there: Option<&str>) -> Result<()> {
     let Some((there, ranges)) = there.and_then(|there| Some((there, read(there)?))) else { return Ok(()) };
     let is_there = |range: &std::ops::RangeInclusive<u32>| ranges.iter().any(|all| all.contains(range.start()) && all.contains(range.end()));
     if wanted.iter().all(is_there) { Ok(()) } else { Err(Error::invalid(format!("{option} {text} is not available: this machine has {there}"))) }
+}
+
+/// Seconds that a stop waits; any number below 0 is for ever.
+pub fn patience(text: &str) -> std::result::Result<u64, String> {
+    match text.parse::<i64>() {
+        Ok(seconds) => Ok(u64::try_from(seconds).unwrap_or(FOREVER)),
+        Err(_) => Err("expected seconds, or -1 to wait for ever".to_owned()),
+    }
 }
 
 /// A signal's number from `TERM`, `SIGTERM` or `15`.
@@ -155,6 +164,12 @@ mod tests {
         }
         assert!(numbers("--cpuset-cpus", "9", Some("0-3")).is_err_and(|e| e.message.contains("0-3")));
         assert!(numbers("--cpuset-mems", "9", None).is_ok(), "nothing is known about nodes");
+    }
+
+    #[test]
+    fn patience_may_be_endless() {
+        assert_eq!((patience("0"), patience("10"), patience("-1")), (Ok(0), Ok(10), Ok(FOREVER)));
+        assert!(patience("abc").is_err() && patience("").is_err());
     }
 
     #[test]

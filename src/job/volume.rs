@@ -89,7 +89,7 @@ impl Job for VolumeCreate {
         }
         let labels: BTreeMap<String, String> =
             self.label.iter().map(|text| text.split_once('=').unwrap_or((text, ""))).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-        let name = match self.name {
+        let name = match self.name.filter(|name| !name.is_empty()) {
             Some(name) => name,
             None => crate::id::ContainerId::random().map_err(|e| Error::io("no random numbers", &e))?.to_string(),
         };
@@ -125,7 +125,8 @@ impl Job for VolumeLs {
 }
 
 impl Job for VolumeInspect {
-    type Output = Vec<Volume>;
+    /// Those found, and why the others were not.
+    type Output = (Vec<Volume>, Vec<Error>);
     const VERB: &'static str = "volume inspect";
     const KEPT: bool = false;
 
@@ -133,8 +134,15 @@ impl Job for VolumeInspect {
         format!("volume inspect {}", self.names.join(" "))
     }
 
-    async fn run(self, context: JobContext) -> Result<Vec<Volume>> {
-        self.names.iter().map(|name| context.engine.volume(name)).collect()
+    async fn run(self, context: JobContext) -> Result<(Vec<Volume>, Vec<Error>)> {
+        let (mut found, mut failed) = (Vec::new(), Vec::new());
+        for name in &self.names {
+            match context.engine.volume(name) {
+                Ok(volume) => found.push(volume),
+                Err(error) => failed.push(error),
+            }
+        }
+        Ok((found, failed))
     }
 }
 

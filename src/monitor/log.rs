@@ -171,9 +171,9 @@ impl Log {
         }
         // Not cut to nothing where there is but one: who reads it reads it to its end.
         if self.files == 1 {
-            std::fs::remove_file(&self.path)?
+            std::fs::remove_file(&self.path)?;
         } else {
-            std::fs::rename(&self.path, numbered(1))?
+            std::fs::rename(&self.path, numbered(1))?;
         }
         self.reopen()?;
         if let Some(file) = &self.file {

@@ -182,3 +182,43 @@ fn copies_reach_the_volumes_of_a_container_at_rest() {
     store.ok(&["cp", file, "still:/bind/up/kept"]);
     assert!(bind.join("kept").exists());
 }
+
+#[test]
+fn odd_arguments_are_followed_or_refused_as_docker_s_users_know_it() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.ok(&["run", "-d", "--init", "--name", "odd", "--stop-timeout", "-1", &image, "sh", "-c", "echo one; echo two; exec sleep 1000"]);
+    until("it has written", || store.ok(&["logs", "odd"]).lines().count() == 2);
+    assert_eq!((store.ok(&["logs", "--tail", "-5", "odd"]).as_str(), store.ok(&["logs", "-n", "0", "odd"]).as_str()), ("one\ntwo", ""));
+    assert_eq!(store.field("odd", ".Config.StopTimeout"), "-1");
+    assert!(store.fails(1, &["port", "odd", "80/tcp"]).contains("no public port \"80/tcp\" published for odd"));
+    assert!(store.fails(1, &["rename", "odd", "odd"]).contains("already"));
+    assert!(store.fails(1, &["cp", "odd:", "/"]).contains("odd:/ is all of it"));
+    store.ok(&["create", "--name", "other", &image, "true"]);
+    assert_eq!(store.ok(&["ps", "-n", "-1", "--format", "{{.Names}}"]), "odd");
+    assert_eq!(store.ok(&["ps", "-n", "1", "--format", "{{.Names}}"]), "other");
+    assert_eq!(store.ok(&["stop", "-t", "-1", "odd"]), "odd");
+    assert_eq!(store.field("odd", ".State.ExitCode"), "143");
+    store.ok(&["volume", "create", "one"]);
+    let shown = store.kapal(&["volume", "inspect", "--format", "{{.Name}}", "none", "one"]);
+    assert!(shown.status == 1 && shown.out == "one" && shown.err.contains("none"), "{shown:?}");
+    assert_eq!(store.ok(&["volume", "create", ""]).len(), 64);
+    let refused = store.kapal(&["inspect", "--type", "thing", "odd"]);
+    assert!(refused.status == 1 && refused.out.is_empty() && refused.err.contains("thing"), "{refused:?}");
+}
+
+#[test]
+fn what_a_start_makes_to_mount_on_is_no_change() {
+    let Some(store) = Store::new() else { return };
+    for (image, program) in [(store.image("box:1"), "sleep"), (store.image("bare:1"), "/sleep")] {
+        store.ok(&["run", "-d", "--name", "still", &image, program, "1000"]);
+        assert_eq!(store.ok(&["diff", "still"]), "", "{image}");
+        store.ok(&["rm", "-f", "still"]);
+    }
+    let image = store.image("bare:1");
+    store.ok(&["run", "-d", "--name", "still", &image, "/sleep", "1000"]);
+    let own = store.path("own");
+    std::fs::write(&own, "").unwrap();
+    store.ok(&["cp", own.to_str().unwrap(), "still:/etc/own"]);
+    assert_eq!(store.ok(&["diff", "still"]), "A /etc\nA /etc/own");
+}
