@@ -11,7 +11,7 @@ pub struct User {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Further groups.
+    /// All groups, the user's own among them.
     pub groups: Vec<u32>,
     /// Home folder; `/` for a number without an entry.
     pub home: String,
@@ -83,6 +83,10 @@ fn lookup(passwd: &str, group: &str, text: &str, more: &[String]) -> Result<User
             user.groups.push(gid);
         }
     }
+    // As runc has it: a program inside that changes its group is still held by what its first group may not do.
+    if !user.groups.contains(&user.gid) {
+        user.groups.insert(0, user.gid);
+    }
     Ok(user)
 }
 
@@ -110,11 +114,11 @@ mod tests {
 
     #[test]
     fn names_and_numbers() {
-        assert_eq!(of("").unwrap(), User { uid: 0, gid: 0, groups: vec![10], home: "/root".into() });
-        assert_eq!(of("app").unwrap(), User { uid: 1000, gid: 1001, groups: vec![10, 29], home: "/home/app".into() });
+        assert_eq!(of("").unwrap(), User { uid: 0, gid: 0, groups: vec![0, 10], home: "/root".into() });
+        assert_eq!(of("app").unwrap(), User { uid: 1000, gid: 1001, groups: vec![1001, 10, 29], home: "/home/app".into() });
         assert_eq!(of("1000").unwrap(), of("app").unwrap());
-        assert_eq!(of("app:wheel").unwrap(), User { uid: 1000, gid: 10, groups: vec![], home: "/home/app".into() });
-        assert_eq!(of("4000:4001").unwrap(), User { uid: 4000, gid: 4001, groups: vec![], home: "/".into() });
+        assert_eq!(of("app:wheel").unwrap(), User { uid: 1000, gid: 10, groups: vec![10], home: "/home/app".into() });
+        assert_eq!(of("4000:4001").unwrap(), User { uid: 4000, gid: 4001, groups: vec![4001], home: "/".into() });
         assert!(of("nobody").is_err_and(|e| e.contains("unable to find user nobody")));
         assert!(of("app:nogroup").is_err());
         assert!(of("bad").is_err());
@@ -122,6 +126,6 @@ mod tests {
             assert!(of(minus_one).is_err_and(|e| e.contains("out of range")), "{minus_one}");
         }
         assert!(lookup("evil:x:4294967295:0::/:\n", "", "evil", &[]).is_err_and(|e| e.contains("out of range")));
-        assert_eq!(lookup(PASSWD, GROUP, "app:app", &["audio".into(), "77".into()]).unwrap().groups, [29, 77]);
+        assert_eq!(lookup(PASSWD, GROUP, "app:app", &["audio".into(), "77".into()]).unwrap().groups, [1001, 29, 77]);
     }
 }

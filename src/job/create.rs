@@ -8,6 +8,7 @@ use crate::engine::check;
 use crate::engine::images::Image;
 use crate::engine::{Base, Error, Job, JobContext, Kind, Result};
 use crate::id::{ContainerId, ImageId, LayerId};
+use crate::registry::Platform;
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -54,7 +55,9 @@ struct Source {
 }
 
 /// Makes the container; a missing image is pulled first, as `--pull` says.
-pub async fn create(options: ContainerOptions, context: &JobContext) -> Result<Created> {
+pub async fn create(mut options: ContainerOptions, context: &JobContext) -> Result<Created> {
+    // An empty name is none: scripts give one that they do not have.
+    options.name = options.name.filter(|name| !name.is_empty());
     let (name, _) = settle::image_and_command(&options)?;
     let name = name.to_owned();
     if let Some(name) = &options.name {
@@ -84,7 +87,21 @@ pub async fn create(options: ContainerOptions, context: &JobContext) -> Result<C
 /// The search path of containers whose image names none.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// The image at hand, if it is for the platform that is asked for.
+fn at_hand(name: &str, platform: Option<&Platform>, context: &JobContext) -> Result<Image> {
+    let image = context.engine.image(name)?;
+    let own = Platform::new(&image.document.os, &image.document.architecture, Some(&image.document.variant));
+    match platform {
+        Some(wanted) if !wanted.takes(&own) => {
+            Err(Error::not_found(format!("image {} is for {own}, not for {wanted}", crate::engine::containers::shown(name))))
+        }
+        _ => Ok(image),
+    }
+}
+
 async fn image(name: &str, options: &ContainerOptions, context: &JobContext) -> Result<Image> {
+    let platform =
+        options.platform.as_deref().map(|text| text.parse::<Platform>().map_err(|error| Error::invalid(format!("--platform: {error}")))).transpose()?;
     let pull = || Pull { reference: name.to_owned(), platform: options.platform.clone(), all_tags: false, quiet: options.quiet, insecure: false };
     match options.pull.as_str() {
         "always" => {
@@ -93,11 +110,11 @@ async fn image(name: &str, options: &ContainerOptions, context: &JobContext) -> 
         "missing" | "never" => {}
         other => return Err(Error::invalid(format!("--pull {other:?}: expected always, missing or never"))),
     }
-    match context.engine.image(name) {
+    match at_hand(name, platform.as_ref(), context) {
         Err(error) if error.kind == Kind::NotFound && options.pull == "missing" && !crate::engine::images::is_identity(name) => {
             context.say(format!("Unable to find image '{}' locally", crate::engine::containers::shown(name)));
             context.engine.run_within(pull(), context).await?;
-            context.engine.image(name)
+            at_hand(name, platform.as_ref(), context)
         }
         Err(error) if error.kind == Kind::NotFound && options.pull == "never" => Err(error.hint(format!("pull it first: `kapal pull {name}`"))),
         found => found,

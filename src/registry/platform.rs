@@ -47,6 +47,11 @@ impl Platform {
         Self::new("linux", architecture, variant)
     }
 
+    /// Whether something built for `offered` serves one who asks for `self`.
+    pub fn takes(&self, offered: &Self) -> bool {
+        self.fit(offered).is_some()
+    }
+
     /// How well something built for `offered` serves one who asks for `self`: smaller is better, none is not at all.
     pub(super) fn fit(&self, offered: &Self) -> Option<u32> {
         if self.os != offered.os || self.architecture != offered.architecture {

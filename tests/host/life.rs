@@ -208,6 +208,20 @@ fn odd_arguments_are_followed_or_refused_as_docker_s_users_know_it() {
 }
 
 #[test]
+fn an_image_for_another_platform_is_not_taken_for_the_one_asked_for() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    let run = |platform: &str, pull: &str| store.kapal(&["run", "--rm", "--name", "", "--platform", platform, "--pull", pull, &image, "echo", "ran"]);
+    let own = store.field(&image, ".Os") + "/" + &store.field(&image, ".Architecture");
+    assert_eq!(run(&own, "never").out, "ran");
+    for pull in ["never", "missing"] {
+        let refused = run("linux/s390x", pull);
+        assert!(refused.status == 125 && refused.out.is_empty() && refused.err.contains("linux/s390x"), "{refused:?}");
+    }
+    assert!(run("a/b/c/d", "never").err.contains("--platform"));
+}
+
+#[test]
 fn what_a_start_makes_to_mount_on_is_no_change() {
     let Some(store) = Store::new() else { return };
     for (image, program) in [(store.image("box:1"), "sleep"), (store.image("bare:1"), "/sleep")] {

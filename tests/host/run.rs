@@ -59,6 +59,7 @@ fn folder_user_and_names() {
     assert_eq!(shell(&store, &["-u", "0:2000"], ids), "0:2000:2000 /root");
     assert_eq!(shell(&store, &["-u", "77"], ids), "77:0:0 /");
     assert_eq!(shell(&store, &["-u", "someone:root", "--group-add", "more"], "id -u; id -g"), "1000\n0");
+    assert_eq!(shell(&store, &["-u", "4000:4001"], "grep Groups: /proc/self/status | tr -s '\t ' ' '").trim(), "Groups: 4001");
     let image = store.image("box:1");
     assert!(store.fails(125, &["run", "--rm", "-u", "nobody-here", &image, "true"]).contains("nobody-here"));
     assert_eq!(shell(&store, &["-h", "vessel"], "hostname; cat /etc/hostname; grep -c vessel /etc/hosts"), "vessel\nvessel\n1");
