@@ -148,7 +148,7 @@ pub async fn events(verb: Streaming<job::events::Events>, engine: &Engine, face:
     loop {
         let happening = tokio::select! {
             happening = happenings.recv() => happening,
-            _ = tokio::signal::ctrl_c() => return Ok(130),
+            off = super::terminal::called_off() => return Ok(super::exit_status(&Error::new(off, "cancelled"), 1)),
         };
         let Some(happening) = happening else { return Ok(0) };
         if let Some(format) = &format {

@@ -137,7 +137,7 @@ pub async fn logs(mut job: job::logs::Logs, engine: &Engine, face: &mut Face) ->
     loop {
         let line = tokio::select! {
             line = lines.next() => line?,
-            _ = tokio::signal::ctrl_c() => return Ok(130),
+            off = super::terminal::called_off() => return Ok(super::exit_status(&Error::new(off, "cancelled"), 1)),
         };
         let line = match line {
             Some(Piece::Line(line)) => line,

@@ -87,18 +87,20 @@ fn a_line_cannot_choose_another_store_or_wait_for_keys() {
 }
 
 #[test]
-fn a_batch_that_waits_for_its_next_line_ends_on_a_signal() {
+fn a_batch_that_waits_ends_on_a_signal() {
     let Some(store) = Store::new() else { return };
-    let mut child = store.command(&["--batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut script = child.stdin.take().unwrap();
-    // A verb that listens to signals itself, before the wait in which one comes.
-    script.write_all(b"images\n").unwrap();
-    let (mut out, mut line) = (BufReader::new(child.stdout.take().unwrap()), String::new());
-    out.read_line(&mut line).unwrap();
-    until("it ends", || {
-        // One that comes between the two waits is nobody's.
-        kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
-        child.try_wait().unwrap().is_some()
-    });
-    assert_eq!(status_of(child.wait().unwrap()), 143);
+    // For its next line, or in a verb that goes on. The verb before listens to signals itself: none may be lost to it.
+    for script in ["images\n", "images\nevents\n"] {
+        let mut child = store.command(&["--batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(script.as_bytes()).unwrap();
+        let (mut out, mut line) = (BufReader::new(child.stdout.take().unwrap()), String::new());
+        out.read_line(&mut line).unwrap();
+        until("it ends", || {
+            // One that comes between two waits is nobody's.
+            kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+            child.try_wait().unwrap().is_some()
+        });
+        assert_eq!(status_of(child.wait().unwrap()), 143, "{script:?}");
+    }
 }
