@@ -180,9 +180,9 @@ impl Containers {
             Action::Processes => Tab::Processes,
             Action::Diff => Tab::Changes,
             Action::Inspect => Tab::Inspect,
-            Action::Open => self.details.tab(),
-            Action::NextTab => self.details.tab().step(1),
-            Action::PreviousTab => self.details.tab().step(Tab::ALL.len() - 1),
+            Action::Open => self.details.tabs.front,
+            Action::NextTab => self.details.tabs.next(),
+            Action::PreviousTab => self.details.tabs.previous(),
             _ => return None,
         };
         if !matches!(action, Action::NextTab | Action::PreviousTab) {

@@ -9,15 +9,15 @@ use crate::tui::msg::Answer;
 use crate::tui::screen::Reaction;
 use crate::tui::screen::content::Content;
 use crate::tui::screen::prompt::Prompt;
+use crate::tui::screen::tabs::{Strip, Tabs};
 use crate::tui::widget::browser::Browser;
-use crate::tui::widget::frame::{self, frame};
 use crate::tui::widget::pager::{Kind, Line, Pager};
 use crate::tui::widget::rows::Hit;
 use crate::tui::widget::tree::{Leaf, Mark, Tree};
 use crate::tui::world::World;
-use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +36,10 @@ pub enum Tab {
     Inspect,
 }
 
-impl Tab {
-    /// All, in their order.
-    pub const ALL: [Self; 6] = [Self::Logs, Self::Processes, Self::Changes, Self::Mounts, Self::Environment, Self::Inspect];
+impl Tabs for Tab {
+    const ALL: &'static [Self] = &[Self::Logs, Self::Processes, Self::Changes, Self::Mounts, Self::Environment, Self::Inspect];
 
-    /// Its name on the screen.
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Logs => "Logs",
             Self::Processes => "Processes",
@@ -51,41 +49,30 @@ impl Tab {
             Self::Inspect => "Inspect",
         }
     }
-
-    /// The tab `by` places on, round in a circle.
-    #[must_use]
-    pub fn step(self, by: usize) -> Self {
-        Self::ALL[(self as usize + by) % Self::ALL.len()]
-    }
 }
 
 /// The details of one container.
 #[derive(Debug)]
 pub struct Details {
     of: Option<String>,
-    tab: Tab,
+    /// What of it is shown.
+    pub tabs: Strip<Tab>,
     ticket: Option<Ticket>,
     pager: Pager,
     /// What it changed, as a tree.
     changes: Browser,
     most: usize,
-    places: Vec<Rect>,
 }
 
 impl Details {
     /// Of none, with logs of at most `most` lines.
     pub fn new(most: usize) -> Self {
-        Self { of: None, tab: Tab::Logs, ticket: None, pager: Pager::new(most, true), changes: Browser::new(false), most, places: Vec::new() }
-    }
-
-    /// The tab in front.
-    pub fn tab(&self) -> Tab {
-        self.tab
+        Self { of: None, tabs: Strip::new(Tab::Logs), ticket: None, pager: Pager::new(most, true), changes: Browser::new(false), most }
     }
 
     /// Where its keys are looked up.
     pub fn contexts(&self) -> Vec<Context> {
-        match self.tab {
+        match self.tabs.front {
             Tab::Logs => vec![Context::Logs, Context::Text],
             Tab::Changes if self.has_tree() => vec![Context::Files, Context::List],
             _ => vec![Context::Text],
@@ -94,13 +81,13 @@ impl Details {
 
     /// A tree is in front. What cannot be told of the changes is told as text.
     fn has_tree(&self) -> bool {
-        self.tab == Tab::Changes && self.pager.is_empty()
+        self.tabs.front == Tab::Changes && self.pager.is_empty()
     }
 
     /// Turns to a tab of a container.
     pub fn turn(&mut self, tab: Tab, of: Option<&str>, world: &World) -> Reaction {
-        if tab != self.tab {
-            self.tab = tab;
+        if tab != self.tabs.front {
+            self.tabs.front = tab;
             self.of = None;
         }
         self.look_at(of, world)
@@ -118,12 +105,12 @@ impl Details {
             reaction.effects.push(Effect::Forget(old));
         }
         self.of = of.map(str::to_owned);
-        self.pager = Pager::new(self.most, self.tab == Tab::Logs);
+        self.pager = Pager::new(self.most, self.tabs.front == Tab::Logs);
         self.changes = Browser::new(false);
         let Some(container) = container else { return reaction };
         self.fill(Some(container));
         let id = container.id.clone();
-        let question = match self.tab {
+        let question = match self.tabs.front {
             Tab::Logs => Question::Log(id),
             Tab::Processes => Question::Processes(id),
             Tab::Changes => Question::Changes(id),
@@ -138,7 +125,7 @@ impl Details {
     /// What is known without asking.
     fn fill(&mut self, container: Option<&Container>) {
         let Some(container) = container else { return };
-        match self.tab {
+        match self.tabs.front {
             Tab::Mounts => self.pager.set(mounts(container)),
             Tab::Environment => self.pager.set(container.config.env.iter().map(|entry| Line::new(entry, Kind::Plain))),
             _ => {}
@@ -215,7 +202,7 @@ impl Details {
             Action::Copy => Some(Reaction::effect(Effect::Copy(self.pager.text())).and(Reaction::say("copied what is shown"))),
             Action::Save => {
                 let name = self.of.as_deref().and_then(|id| world.container(id)).map_or("container", |container| container.name.as_str());
-                let path = std::path::PathBuf::from(format!("{name}-{}.txt", self.tab.name().to_lowercase()));
+                let path = std::path::PathBuf::from(format!("{name}-{}.txt", self.tabs.front.name().to_lowercase()));
                 Some(Reaction::effect(Effect::Save(path, self.pager.text())))
             }
             _ => self.pager.act(action).then(Reaction::none),
@@ -224,10 +211,8 @@ impl Details {
 
     /// Does what the mouse did.
     pub fn mouse(&mut self, event: MouseEvent, of: Option<&str>, world: &World) -> Option<Reaction> {
-        let place = Position::new(event.column, event.row);
-        let hit = self.places.iter().position(|area| area.contains(place)).map(|number| Tab::ALL[number]);
-        match hit {
-            Some(tab) if event.kind == MouseEventKind::Down(MouseButton::Left) => Some(self.turn(tab, of, world)),
+        match self.tabs.clicked(event) {
+            Some(tab) => Some(self.turn(tab, of, world)),
             _ if self.has_tree() => match self.changes.mouse(event) {
                 Hit::Nothing => None,
                 Hit::Moved => Some(Reaction::none()),
@@ -240,23 +225,13 @@ impl Details {
     /// Draws itself.
     pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, world: &World, name: &str, focused: bool) {
         let theme = &world.theme;
-        let tabs: usize = Tab::ALL.iter().map(|tab| tab.name().len() + 2).sum();
-        // What the tabs leave: the two stand on one line.
         let note = if self.has_tree() { self.changes.note() } else { self.pager.note() };
-        let note = text::truncate(&note, usize::from(area.width).saturating_sub(tabs + 6));
-        let inner = frame(area, buffer, theme, "", if note == "…" { "" } else { &note }, focused);
-        self.places.clear();
-        if inner == area {
-            return self.pager.draw(inner, buffer, theme);
-        }
-        self.places = frame::tabs(area, buffer, theme, Tab::ALL.map(Tab::name), self.tab as usize);
-        frame::foot(area, buffer, theme, name);
-        let inside = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
+        let inside = self.tabs.draw(area, buffer, theme, (&note, name), focused);
         if self.has_tree() && self.changes.tree.count() > 0 {
             return self.changes.draw(inside, buffer, theme, focused);
         }
         if self.pager.is_empty() {
-            let words = match self.tab {
+            let words = match self.tabs.front {
                 Tab::Logs => "Nothing written yet.",
                 Tab::Changes => "Nothing changed yet.",
                 Tab::Mounts => "Nothing is mounted beside its own files.",

@@ -10,12 +10,12 @@ use crate::tui::msg::Answer;
 use crate::tui::screen::Reaction;
 use crate::tui::screen::details::aligned;
 use crate::tui::screen::lineage::command;
-use crate::tui::widget::frame::{self, frame};
+use crate::tui::screen::tabs::{Strip, Tabs};
 use crate::tui::widget::pager::{Kind, Line, Pager};
 use crate::tui::world::World;
-use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::MouseEvent;
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use std::os::unix::ffi::OsStrExt;
 
 /// Most lines of a document.
@@ -34,9 +34,8 @@ pub enum Tab {
     Inspect,
 }
 
-impl Tab {
-    /// All, in their order.
-    pub const ALL: [Self; 4] = [Self::Layers, Self::Waste, Self::Users, Self::Inspect];
+impl Tabs for Tab {
+    const ALL: &'static [Self] = &[Self::Layers, Self::Waste, Self::Users, Self::Inspect];
 
     fn name(self) -> &'static str {
         match self {
@@ -46,42 +45,31 @@ impl Tab {
             Self::Inspect => "Inspect",
         }
     }
-
-    /// The tab `by` places on, round in a circle.
-    #[must_use]
-    pub fn step(self, by: usize) -> Self {
-        Self::ALL[(self as usize + by) % Self::ALL.len()]
-    }
 }
 
 /// The details of one image.
 #[derive(Debug)]
 pub struct Details {
     of: Option<String>,
-    tab: Tab,
+    /// What of it is shown.
+    pub tabs: Strip<Tab>,
     ticket: Option<Ticket>,
     /// What is shown of it.
     pub pager: Pager,
-    places: Vec<Rect>,
 }
 
 impl Default for Details {
     /// Of none.
     fn default() -> Self {
-        Self { of: None, tab: Tab::Layers, ticket: None, pager: Pager::new(MOST, false), places: Vec::new() }
+        Self { of: None, tabs: Strip::new(Tab::Layers), ticket: None, pager: Pager::new(MOST, false) }
     }
 }
 
 impl Details {
-    /// The tab in front.
-    pub fn tab(&self) -> Tab {
-        self.tab
-    }
-
     /// Turns to a tab of an image.
     pub fn turn(&mut self, tab: Tab, of: Option<&str>, world: &World) -> Reaction {
-        if tab != self.tab {
-            self.tab = tab;
+        if tab != self.tabs.front {
+            self.tabs.front = tab;
             self.of = None;
         }
         self.look_at(of, world)
@@ -90,7 +78,7 @@ impl Details {
     /// Turns to an image; nothing happens if it is the same.
     pub fn look_at(&mut self, of: Option<&str>, world: &World) -> Reaction {
         let image = of.and_then(|id| world.image(id));
-        if let (Tab::Users, Some(image)) = (self.tab, image) {
+        if let (Tab::Users, Some(image)) = (self.tabs.front, image) {
             self.pager.set(users(image, world));
         }
         if self.of.as_deref() == of {
@@ -100,7 +88,7 @@ impl Details {
         self.of = of.map(str::to_owned);
         self.pager = Pager::new(MOST, false);
         let Some(image) = image else { return forget };
-        let question = match self.tab {
+        let question = match self.tabs.front {
             Tab::Layers => Question::History(image.id.clone()),
             Tab::Waste => Question::Wasted(image.id.clone()),
             Tab::Inspect => Question::InspectImage(image.id.clone()),
@@ -140,7 +128,7 @@ impl Details {
             Action::Copy => Some(Reaction::effect(Effect::Copy(self.pager.text())).and(Reaction::say("copied what is shown"))),
             Action::Save => {
                 let id = self.of.as_deref().and_then(|id| world.image(id)).map_or("image", |image| image.id.short());
-                let path = std::path::PathBuf::from(format!("{id}-{}.txt", self.tab.name().to_lowercase()));
+                let path = std::path::PathBuf::from(format!("{id}-{}.txt", self.tabs.front.name().to_lowercase()));
                 Some(Reaction::effect(Effect::Save(path, self.pager.text())))
             }
             _ => self.pager.act(action).then(Reaction::none),
@@ -149,10 +137,8 @@ impl Details {
 
     /// Does what the mouse did.
     pub fn mouse(&mut self, event: MouseEvent, of: Option<&str>, world: &World) -> Option<Reaction> {
-        let place = Position::new(event.column, event.row);
-        let hit = self.places.iter().position(|area| area.contains(place)).map(|number| Tab::ALL[number]);
-        match hit {
-            Some(tab) if event.kind == MouseEventKind::Down(MouseButton::Left) => Some(self.turn(tab, of, world)),
+        match self.tabs.clicked(event) {
+            Some(tab) => Some(self.turn(tab, of, world)),
             _ => self.pager.mouse(event).then(Reaction::none),
         }
     }
@@ -160,16 +146,10 @@ impl Details {
     /// Draws itself.
     pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, world: &World, name: &str, focused: bool) {
         let theme = &world.theme;
-        let inner = frame(area, buffer, theme, "", &self.pager.note(), focused);
-        self.places.clear();
-        if inner == area {
-            return self.pager.draw(inner, buffer, theme);
-        }
-        self.places = frame::tabs(area, buffer, theme, Tab::ALL.map(Tab::name), self.tab as usize);
-        frame::foot(area, buffer, theme, name);
-        let inside = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
+        let note = self.pager.note();
+        let inside = self.tabs.draw(area, buffer, theme, (&note, name), focused);
         if self.pager.is_empty() {
-            let words = match (self.tab, self.ticket) {
+            let words = match (self.tabs.front, self.ticket) {
                 (Tab::Users, _) => "No container uses it.",
                 (_, Some(_)) => "Looking …",
                 (Tab::Layers, None) => "Its maker told nothing, and it has no layers.",

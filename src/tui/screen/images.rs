@@ -123,9 +123,9 @@ impl Images {
     fn show(&mut self, action: Action, world: &World) -> Option<Reaction> {
         let tab = match action {
             Action::Inspect => Tab::Inspect,
-            Action::Open => self.details.tab(),
-            Action::NextTab => self.details.tab().step(1),
-            Action::PreviousTab => self.details.tab().step(Tab::ALL.len() - 1),
+            Action::Open => self.details.tabs.front,
+            Action::NextTab => self.details.tabs.next(),
+            Action::PreviousTab => self.details.tabs.previous(),
             _ => return None,
         };
         self.split.inside |= !matches!(action, Action::NextTab | Action::PreviousTab);

@@ -2,7 +2,6 @@
 
 pub mod command;
 pub mod confirm;
-
 pub mod console;
 pub mod containers;
 pub mod content;
@@ -21,6 +20,7 @@ pub mod networks;
 pub mod output;
 pub mod prompt;
 pub mod split;
+pub mod tabs;
 pub mod volumes;
 
 use crate::tui::effect::{Effect, Question, Ticket};
