@@ -115,13 +115,16 @@ pub fn place(root: BorrowedFd<'_>, path: &Path, is_folder: bool) -> rustix::io::
         other => return other,
     }
     let parts: Vec<_> = path.components().filter_map(|part| if let Component::Normal(name) = part { Some(name) } else { None }).collect();
-    let mut so_far = PathBuf::from("/");
-    for (at, name) in parts.iter().enumerate() {
-        let above = open_in(root, &so_far, OFlags::PATH | OFlags::DIRECTORY)?;
-        so_far.push(name);
-        if open_in(root, &so_far, OFlags::PATH).is_ok() {
-            continue;
+    let until = |count: usize| Path::new("/").join(parts[..count].iter().collect::<PathBuf>());
+    // Most lack nothing but themselves: their folder is looked for from the end.
+    let mut there = parts.len().saturating_sub(1);
+    let mut above = loop {
+        match open_in(root, &until(there), OFlags::PATH | OFlags::DIRECTORY) {
+            Err(Errno::NOENT) if there > 0 => there -= 1,
+            found => break found?,
         }
+    };
+    for (at, name) in parts.iter().enumerate().skip(there) {
         let last = at + 1 == parts.len();
         let made = if last && !is_folder {
             rustix::fs::openat(&above, *name, OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::from_raw_mode(0o644))
@@ -132,6 +135,9 @@ pub fn place(root: BorrowedFd<'_>, path: &Path, is_folder: bool) -> rustix::io::
         match made {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error),
+        }
+        if !last {
+            above = open_in(root, &until(at + 1), OFlags::PATH | OFlags::DIRECTORY)?;
         }
     }
     open_in(root, path, OFlags::PATH)
