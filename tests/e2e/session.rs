@@ -74,9 +74,12 @@ fn consoles_open_in_panes_and_are_left() {
         .line("vi /tmp/note")
         .sees("- /tmp/note 1/1")
         .keys(&["i"])
+        .sees("I /tmp/note")
         .line("written in a pane")
+        // What follows an escape at once would be taken for a part of it: each mode is waited for.
+        .sees("[Modified] 2/2")
         .keys(&["Escape"])
-        .sees("- /tmp/note")
+        .sees("- /tmp/note [Modified]")
         .line(":wq")
         .sees("the size is");
     assert_eq!(store.ok(&["exec", "talker", "cat", "/tmp/note"]), "written in a pane");
