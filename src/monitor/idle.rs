@@ -69,7 +69,6 @@ impl Idle {
         let mut message = SendAncillaryBuffer::new(&mut space);
         message.push(SendAncillaryMessage::ScmRights(&fds));
         let sent = rustix::net::sendmsg(&self.socket, &[IoSlice::new(b"!")], &mut message, SendFlags::NOSIGNAL);
-        drop(message);
         drop(fds);
         // Ours are closed before the word is waited for: it ends when the monitor's copy of the pipe does.
         drop((theirs, lock, first_client));
