@@ -2,7 +2,7 @@
 
 use super::{Engine, Error, Kind, Result};
 use crate::container::{Container, Mount, MountKind};
-use crate::execdriver::native::{bind_beneath, open_in};
+use crate::execdriver::native::{bind_beneath, open_in, shut};
 use crate::graphdriver;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
@@ -36,7 +36,9 @@ impl Engine {
         if mounts.is_empty() {
             return Ok(root);
         }
-        with_mounts(&root, &mounts).map_err(|e| Error::io(format_args!("container {}: cannot mount its volumes", container.name), &e))
+        // A link in a volume may lead out of it, and where it leads is not to be written either.
+        with_mounts(&root, &mounts, container.host_config.readonly_rootfs)
+            .map_err(|e| Error::io(format_args!("container {}: cannot mount its volumes", container.name), &e))
     }
 }
 
@@ -63,7 +65,7 @@ fn check_writable(container: &Container, path: &Path) -> Result<()> {
 }
 
 /// A root and its mounts as one detached tree, put together where nobody else sees it.
-fn with_mounts(root: &OwnedFd, mounts: &[&Mount]) -> io::Result<OwnedFd> {
+fn with_mounts(root: &OwnedFd, mounts: &[&Mount], read_only: bool) -> io::Result<OwnedFd> {
     let sources: Vec<PathBuf> = mounts.iter().map(|mount| PathBuf::from(&mount.source)).collect();
     graphdriver::aside(&sources, || {
         std::fs::create_dir("root")?;
@@ -72,6 +74,9 @@ fn with_mounts(root: &OwnedFd, mounts: &[&Mount]) -> io::Result<OwnedFd> {
         for mount in mounts {
             bind_beneath(inside.as_fd(), Path::new(&mount.source), Path::new(&mount.destination), mount.read_only)
                 .map_err(|error| io::Error::new(error.kind(), format!("{} at {}: {error}", mount.source, mount.destination)))?;
+        }
+        if read_only {
+            shut(inside.as_fd())?;
         }
         Ok(open_tree(CWD, "root", OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE)?)
     })

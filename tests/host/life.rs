@@ -177,10 +177,12 @@ fn copies_reach_the_volumes_of_a_container_at_rest() {
     assert_eq!(std::fs::read_to_string(out).unwrap(), "words");
     assert!(store.fails(1, &["cp", file, "still:/shut/"]).contains("read-only"));
     assert!(store.fails(1, &["cp", file, "still:/etc/"]).contains("read-only"));
-    // A link in a volume leads nowhere outside it.
+    // A link in a volume leads where it does inside, never to this machine's files.
     std::os::unix::fs::symlink("/", bind.join("up")).unwrap();
-    store.ok(&["cp", file, "still:/bind/up/kept"]);
-    assert!(bind.join("kept").exists());
+    assert!(store.fails(1, &["cp", file, "still:/bind/up/kept"]).to_lowercase().contains("read-only"));
+    store.ok(&["cp", file, "still:/bind/up/open/deep/kept"]);
+    assert_eq!(store.ok(&["run", "--rm", "-v", "open:/v", &image, "cat", "/v/kept"]), "words");
+    assert!(!bind.join("kept").exists() && !std::path::Path::new("/kept").exists());
 }
 
 #[test]

@@ -22,7 +22,7 @@ mod rootfs;
 mod search;
 mod terminal;
 
-pub use mounts::{bind_beneath, open_in};
+pub use mounts::{bind_beneath, open_in, shut};
 
 use super::{Beside, Bundle, ExecDriver, Meter, StartError, Started, Stdio};
 use crate::id::ContainerId;

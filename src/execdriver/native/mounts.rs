@@ -219,6 +219,11 @@ pub fn bind_beneath(root: BorrowedFd<'_>, source: &Path, path: &Path, read_only:
     if read_only { restrict(source.as_fd(), sys::mount::RDONLY, true) } else { Ok(()) }
 }
 
+/// Makes a root read-only, and nothing that is mounted on it.
+pub fn shut(root: BorrowedFd<'_>) -> std::io::Result<()> {
+    restrict(root, sys::mount::RDONLY, false)
+}
+
 /// A copy of one file's mount, detached: what covers a masked file.
 pub fn copy_of(root: BorrowedFd<'_>, path: &str) -> rustix::io::Result<OwnedFd> {
     let file = open_in(root, Path::new(path), OFlags::PATH)?;
