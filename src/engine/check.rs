@@ -131,9 +131,9 @@ impl Engine {
         for row in self.db().containers()? {
             match from_row(&row) {
                 Ok(container) if container.driver == driver.name() && !made.contains(&container.id) && !container.state.status.is_alive() => {
-                    self.db().delete_container(&row.id, false)?;
+                    self.db().delete_container(&row.id, false, None)?;
                 }
-                Err(_) => drop(self.db().delete_container(&row.id, false)?),
+                Err(_) => drop(self.db().delete_container(&row.id, false, None)?),
                 Ok(_) => {}
             }
         }

@@ -39,20 +39,24 @@ pub fn to_row(container: &Container) -> Result<ContainerRow> {
 
 /// Enters an event about a container.
 pub fn record_event(db: &GraphDb, container: &Container, action: &str, more: &[(&str, String)]) {
+    // Events tell of changes; one that cannot be told must not undo the change.
+    let _ = db.insert_event(&event_row(container, action, more));
+}
+
+/// An event about a container, now.
+pub fn event_row(container: &Container, action: &str, more: &[(&str, String)]) -> EventRow {
     let mut attributes: Map<String, Value> = container.config.labels.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
     attributes.insert("image".to_owned(), json!(container.image));
     attributes.insert("name".to_owned(), json!(container.name));
     attributes.extend(more.iter().map(|(k, v)| ((*k).to_owned(), json!(v))));
-    let row = EventRow {
+    EventRow {
         id: 0,
         time: jiff::Timestamp::now().as_nanosecond() as i64,
         kind: "container".to_owned(),
         action: action.to_owned(),
         actor: container.id.to_string(),
         attributes: Value::Object(attributes).to_string(),
-    };
-    // Events tell of changes; one that cannot be told must not undo the change.
-    let _ = db.insert_event(&row);
+    }
 }
 
 impl Engine {
@@ -104,7 +108,7 @@ impl Engine {
     /// Writes a container's new state over the status `from`.
     pub fn write_state(&self, container: &Container, from: Status) -> Result<()> {
         let row = to_row(container)?;
-        self.db().set_state(&row.id, from.as_str(), &row.status, &row.state)?;
+        self.db().set_state(&row.id, from.as_str(), &row.status, &row.state, None)?;
         self.changed(Event::ContainerChanged(container.id.clone()));
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The store as a container's monitor writes it: opened for a word and closed when nothing is said for a while, so that its
 //! memory is not kept.
 
-use super::containers::{from_row, record_event, to_row};
+use super::containers::{event_row, from_row, record_event, to_row};
 use super::{event, lock, process, removal};
 use crate::container::{Container, Status, Transition};
 use crate::graphdb::GraphDb;
@@ -48,10 +48,8 @@ impl Store {
         let mut container = from_row(&row).map_err(text)?;
         change(&mut container)?;
         let new = to_row(&container).map_err(text)?;
-        db.set_state(&new.id, &row.status, &new.status, &new.state).map_err(text)?;
-        if let Some(action) = action {
-            record_event(db, &container, action, more);
-        }
+        let event = action.map(|action| event_row(&container, action, more));
+        db.set_state(&new.id, &row.status, &new.status, &new.state, event.as_ref()).map_err(text)?;
         event::poke(&task.place);
         Ok(())
     }
@@ -126,6 +124,11 @@ impl Record for Store {
             ended(container, status, oom_killed);
             container.state.monitor_pid = 0;
             container.state.stopped_by_user = stopped_by_user;
+            if container.host_config.auto_remove {
+                // Marked at once: whoever finds it so finishes what is about to begin.
+                step(container, Transition::Remove)?;
+                container.state.removes_volumes = true;
+            }
             Ok(())
         };
         self.update(change, Some("die"), &[("exitCode", status.to_string())])

@@ -1,6 +1,6 @@
 //! Taking a container away: marked first, its files next, its name last, so that a crash on the way is finished later.
 
-use super::containers::{from_row, record_event, to_row};
+use super::containers::{event_row, from_row, to_row};
 use super::recovery::exec_driver;
 use super::{Engine, Error, Kind, Result, event};
 use crate::container::{Container, Place, Status, Transition};
@@ -24,7 +24,7 @@ pub fn remove(db: &GraphDb, driver: &dyn GraphDriver, place: &Place, container: 
         marked.state.status = status;
         marked.state.removes_volumes = with_volumes;
         let row = to_row(&marked)?;
-        db.set_state(&row.id, container.state.status.as_str(), &row.status, &row.state)?;
+        db.set_state(&row.id, container.state.status.as_str(), &row.status, &row.state, None)?;
     }
     let mut errors: Vec<String> = Vec::new();
     let mut note = |what: &str, result: io::Result<()>| {
@@ -43,14 +43,14 @@ pub fn remove(db: &GraphDb, driver: &dyn GraphDriver, place: &Place, container: 
     if !errors.is_empty() {
         return Err(Error::new(Kind::Failed, format!("container {} could not be removed whole: {}", container.name, errors.join("; "))));
     }
-    let volumes = db.delete_container(container.id.as_str(), with_volumes || container.state.removes_volumes)?;
+    let destroyed = event_row(container, "destroy", &[]);
+    let volumes = db.delete_container(container.id.as_str(), with_volumes || container.state.removes_volumes, Some(&destroyed))?;
     let _ = std::fs::remove_dir_all(place.run(&container.id));
     for name in volumes {
         if let Err(error) = std::fs::remove_dir_all(place.volumes().join(&name)) {
             errors.push(format!("volume {name}: {error}"));
         }
     }
-    record_event(db, container, "destroy", &[]);
     event::poke(place);
     if errors.is_empty() { Ok(()) } else { Err(Error::new(Kind::Failed, errors.join("; "))) }
 }

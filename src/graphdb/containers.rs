@@ -1,5 +1,6 @@
 //! Containers, their names, and what they hold on to.
 
+use super::events::{EventRow, tell};
 use super::{Error, GraphDb, Result, rows};
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -104,11 +105,11 @@ impl GraphDb {
         Ok(found)
     }
 
-    /// Writes a container's state, provided that its status is still `from`.
+    /// Writes a container's state, provided that its status is still `from`, and the event that tells of it.
     ///
     /// # Errors
     /// [`Error::Missing`] if it is gone, [`Error::Conflict`] if its status is another by now.
-    pub fn set_state(&self, id: &str, from: &str, status: &str, state: &str) -> Result<()> {
+    pub fn set_state(&self, id: &str, from: &str, status: &str, state: &str, event: Option<&EventRow>) -> Result<()> {
         self.write(|tx| {
             let now: Option<String> = tx.prepare_cached("SELECT status FROM containers WHERE id = ?1")?.query_row([id], |r| r.get(0)).optional()?;
             match now {
@@ -116,6 +117,7 @@ impl GraphDb {
                 Some(now) if now != from => Err(Error::Conflict(format!("container {id} is {now} by now, not {from}"))),
                 Some(_) => {
                     tx.prepare_cached("UPDATE containers SET status = ?2, state = ?3 WHERE id = ?1")?.execute(params![id, status, state])?;
+                    tell(tx, event);
                     Ok(())
                 }
             }
@@ -144,7 +146,7 @@ impl GraphDb {
 
     /// Takes a container out, with all it held; one that is not there is no error. With `volumes`, the anonymous volumes
     /// that it alone held go in the same transaction: their names are returned.
-    pub fn delete_container(&self, id: &str, volumes: bool) -> Result<Vec<String>> {
+    pub fn delete_container(&self, id: &str, volumes: bool, event: Option<&EventRow>) -> Result<Vec<String>> {
         self.write(|tx| {
             let sql = "SELECT v.name FROM volumes v JOIN container_volumes c ON c.volume = v.name WHERE c.container = ?1 AND v.anonymous
                 AND NOT EXISTS (SELECT 1 FROM container_volumes o WHERE o.volume = v.name AND o.container <> ?1)";
@@ -155,6 +157,7 @@ impl GraphDb {
             tx.prepare_cached("DELETE FROM container_layers WHERE container = ?1")?.execute([id])?;
             tx.prepare_cached("DELETE FROM container_volumes WHERE container = ?1")?.execute([id])?;
             tx.prepare_cached("DELETE FROM containers WHERE id = ?1")?.execute([id])?;
+            tell(tx, event);
             Ok(gone)
         })
     }

@@ -1,7 +1,7 @@
 //! Events: what happened to containers, images and volumes, in order, the last ten thousand.
 
 use super::{GraphDb, Result, rows};
-use rusqlite::{Row, params};
+use rusqlite::{Row, Transaction, params};
 
 /// How many events are kept.
 pub const KEPT: i64 = 10_000;
@@ -27,23 +27,30 @@ fn read(row: &Row<'_>) -> rusqlite::Result<EventRow> {
     Ok(EventRow { id: row.get(0)?, time: row.get(1)?, kind: row.get(2)?, action: row.get(3)?, actor: row.get(4)?, attributes: row.get(5)? })
 }
 
+/// Adds an event within the transaction of what it tells of. One that cannot be told does not undo the change.
+pub(super) fn tell(tx: &Transaction<'_>, event: Option<&EventRow>) {
+    let _ = event.map(|row| insert(tx, row));
+}
+
+fn insert(tx: &Transaction<'_>, row: &EventRow) -> Result<i64> {
+    tx.prepare_cached("INSERT INTO events (time, kind, action, actor, attributes) VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+        row.time,
+        row.kind,
+        row.action,
+        row.actor,
+        row.attributes
+    ])?;
+    let id = tx.last_insert_rowid();
+    if id % 100 == 0 {
+        tx.execute("DELETE FROM events WHERE id <= ?1", [id - KEPT])?;
+    }
+    Ok(id)
+}
+
 impl GraphDb {
     /// Adds an event; the number in `row` is not looked at.
     pub fn insert_event(&self, row: &EventRow) -> Result<i64> {
-        self.write(|tx| {
-            tx.prepare_cached("INSERT INTO events (time, kind, action, actor, attributes) VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
-                row.time,
-                row.kind,
-                row.action,
-                row.actor,
-                row.attributes
-            ])?;
-            let id = tx.last_insert_rowid();
-            if id % 100 == 0 {
-                tx.execute("DELETE FROM events WHERE id <= ?1", [id - KEPT])?;
-            }
-            Ok(id)
-        })
+        self.write(|tx| insert(tx, row))
     }
 
     /// The events after number `after`, oldest first.

@@ -135,7 +135,7 @@ mod tests {
         assert!(db.untag("vfs", &[], Some("one"), true).unwrap());
         let told: Vec<_> = db.shares("vfs").unwrap().into_iter().map(|row| (row.image, row.shared, row.freed)).collect();
         assert_eq!(told, [("three".to_owned(), 1, 0), ("two".to_owned(), 1, 4000)], "the container holds b, and both images a");
-        db.delete_container("k", false).unwrap();
+        db.delete_container("k", false, None).unwrap();
         assert_eq!(db.shares("vfs").unwrap()[0].freed, 20);
     }
 }

@@ -28,7 +28,7 @@ fn a_name_is_given_once() {
     assert!(matches!(db.insert_container(&container("bb", "web"), &[], &[], &[]), Err(Error::Taken { .. })));
     db.insert_container(&container("bb", "db"), &[], &[], &[]).unwrap();
     assert!(matches!(db.rename_container("bb", "web"), Err(Error::Taken { .. })));
-    assert!(db.delete_container("aa", false).unwrap().is_empty());
+    assert!(db.delete_container("aa", false, None).unwrap().is_empty());
     db.rename_container("bb", "web").unwrap();
     assert_eq!(db.containers_like("web").unwrap()[0].id, "bb");
     assert_eq!(db.containers_like("b").unwrap().len(), 1);
@@ -38,9 +38,9 @@ fn a_name_is_given_once() {
 fn a_state_is_written_only_over_the_one_it_was_made_from() {
     let (_folder, db) = fresh();
     db.insert_container(&container("aa", "web"), &[], &[], &[]).unwrap();
-    db.set_state("aa", "created", "running", "{}").unwrap();
-    assert!(matches!(db.set_state("aa", "created", "running", "{}"), Err(Error::Conflict(_))));
-    assert!(matches!(db.set_state("zz", "created", "running", "{}"), Err(Error::Missing(_))));
+    db.set_state("aa", "created", "running", "{}", None).unwrap();
+    assert!(matches!(db.set_state("aa", "created", "running", "{}", None), Err(Error::Conflict(_))));
+    assert!(matches!(db.set_state("zz", "created", "running", "{}", None), Err(Error::Missing(_))));
 }
 
 #[test]
@@ -107,11 +107,11 @@ fn a_volume_in_use_stays() {
     assert!(!db.insert_volume("data", false, "{}").unwrap());
     db.insert_container(&container("aa", "web"), &[], &["data".into()], &[]).unwrap();
     assert!(matches!(db.delete_volume("data"), Err(Error::Conflict(_))));
-    db.delete_container("aa", true).unwrap();
+    db.delete_container("aa", true, None).unwrap();
     db.delete_volume("data").unwrap();
     assert!(matches!(db.delete_volume("data"), Err(Error::Missing(_))));
     db.insert_container(&container("bb", "one"), &[], &["x".into()], &["x".into()]).unwrap();
-    assert_eq!(db.delete_container("bb", true).unwrap(), ["x"]);
+    assert_eq!(db.delete_container("bb", true, None).unwrap(), ["x"]);
     assert!(db.volume("x").unwrap().is_none());
 }
 
