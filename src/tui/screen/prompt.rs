@@ -36,13 +36,13 @@ impl Prompt {
         Ok(Self::new(title, "To", format!("./{}", name.to_string_lossy()), words(&format!("/{from}"))))
     }
 
-    /// [`Prompt::copy_out`] of a layer, as a screen answers a key with it.
+    /// The question where to a file of a layer is to be copied, as a screen answers a key with it.
     pub fn out_of_layer(layer: &LayerId, path: &Path) -> Reaction {
         let words = |from: &str| ["image", "extract", layer.as_str(), from].map(str::to_owned).to_vec();
         Self::copy_out("Copy a file out of its layer", path, words).map_or_else(Reaction::error, Reaction::open)
     }
 
-    /// [`Prompt::copy_out`] of a container, as a screen answers a key with it.
+    /// The question where to a file of a container is to be copied, as a screen answers a key with it.
     pub fn out_of_container(container: &str, path: &Path) -> Reaction {
         let words = |from: &str| vec!["cp".to_owned(), format!("{container}:{from}")];
         Self::copy_out("Copy it out of the container", path, words).map_or_else(Reaction::error, Reaction::open)
