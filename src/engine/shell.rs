@@ -3,6 +3,7 @@
 use super::elf::{HEAD, Head};
 use super::{Engine, Error, Kind, Result};
 use crate::container::Container;
+use crate::execdriver::spec::Toolbox;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use std::fs::File;
 use std::io::Read;
@@ -24,15 +25,35 @@ pub enum Shell {
     Toolbox,
 }
 
-/// The program of this machine that brings a shell and tools along: a static busybox.
-///
-/// # Errors
-/// There is none; the hint names the package.
-pub fn toolbox() -> Result<PathBuf> {
-    toolbox_in(&FOLDERS.map(Path::new))
+/// Where the tools come from that are brought into a container; asked for by these names.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tools {
+    /// This machine's static busybox, or our own where there is none
+    #[default]
+    Auto,
+    /// This machine's static busybox
+    Busybox,
+    /// A small shell and small tools of our own; `help` lists them
+    Own,
 }
 
-fn toolbox_in(folders: &[&Path]) -> Result<PathBuf> {
+/// What brings a shell and tools along.
+///
+/// # Errors
+/// A busybox is asked for by name, and there is none; the hint names the package.
+pub fn toolbox(wanted: Tools) -> Result<Toolbox> {
+    choose(wanted, || busybox(&FOLDERS.map(Path::new)))
+}
+
+fn choose(wanted: Tools, busybox: impl FnOnce() -> Result<PathBuf>) -> Result<Toolbox> {
+    match wanted {
+        Tools::Auto => Ok(busybox().map_or(Toolbox::Applets, Toolbox::Program)),
+        Tools::Busybox => busybox().map(Toolbox::Program),
+        Tools::Own => Ok(Toolbox::Applets),
+    }
+}
+
+fn busybox(folders: &[&Path]) -> Result<PathBuf> {
     let own = head(Path::new("/proc/self/exe")).map(|own| own.machine);
     let paths = folders.iter().flat_map(|folder| NAMES.iter().map(move |name| folder.join(name)));
     let mut passed_over = None;
@@ -43,9 +64,10 @@ fn toolbox_in(folders: &[&Path]) -> Result<PathBuf> {
             None => {}
         }
     }
-    let why = passed_over.map_or_else(|| "is not installed".to_owned(), |path| format!("is not installed ({} needs libraries)", path.display()));
-    Err(Error::new(Kind::Unsupported, format!("the toolbox is this machine's static busybox, which {why}"))
-        .hint("install the package busybox-static (Debian, Ubuntu, Alpine, openSUSE) or busybox (Fedora, Arch)"))
+    let why = passed_over
+        .map_or_else(|| "is not installed".to_owned(), |path| format!("is not there ({} needs libraries or is for another machine)", path.display()));
+    Err(Error::new(Kind::Unsupported, format!("a static busybox {why} on this machine"))
+        .hint("--toolbox=own needs none; or install the package busybox-static (Debian, Ubuntu, Alpine, openSUSE) or busybox (Fedora, Arch)"))
 }
 
 fn head(path: &Path) -> Option<Head> {
@@ -100,9 +122,9 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn the_toolbox_is_a_static_program_for_this_machine() {
+    fn a_busybox_is_a_static_program_for_this_machine() {
         let folder = tempfile::tempdir().unwrap();
-        let error = toolbox_in(&[folder.path()]).unwrap_err();
+        let error = busybox(&[folder.path()]).unwrap_err();
         assert!(error.kind == Kind::Unsupported && error.hint.is_some_and(|hint| hint.contains("busybox-static")));
         let put = |name: &str, bytes: &[u8]| {
             std::fs::write(folder.path().join(name), bytes).unwrap();
@@ -115,15 +137,25 @@ mod tests {
         let mut free = own.clone();
         if let Some(at) = entry {
             put("busybox", &own);
-            assert!(toolbox_in(&[folder.path()]).unwrap_err().message.contains("needs libraries"));
+            assert!(busybox(&[folder.path()]).unwrap_err().message.contains("needs libraries"));
             free[at] = 4;
         }
         let mut foreign = free.clone();
         foreign[18] ^= 0xff;
         put("busybox", &foreign);
-        assert!(toolbox_in(&[folder.path()]).is_err());
+        assert!(busybox(&[folder.path()]).is_err());
         put("busybox.static", &free);
-        assert_eq!(toolbox_in(&[folder.path()]).unwrap(), folder.path().join("busybox.static"));
+        assert_eq!(busybox(&[folder.path()]).unwrap(), folder.path().join("busybox.static"));
+    }
+
+    #[test]
+    fn without_a_busybox_there_are_the_applets() {
+        let none = || busybox(&[]);
+        let some = || Ok(PathBuf::from("/bin/busybox"));
+        assert_eq!(choose(Tools::Auto, none).unwrap(), Toolbox::Applets);
+        assert_eq!(choose(Tools::Auto, some).unwrap(), Toolbox::Program("/bin/busybox".into()));
+        assert_eq!(choose(Tools::Own, some).unwrap(), Toolbox::Applets);
+        assert!(choose(Tools::Busybox, none).is_err());
     }
 
     #[test]

@@ -15,7 +15,9 @@ use std::path::Path;
 
 mod devices;
 pub mod native;
+mod search;
 pub mod spec;
+mod toolbox;
 pub mod user;
 
 /// What the first process has as standard streams.
@@ -53,9 +55,19 @@ pub struct Beside<'a> {
     pub process: &'a Process,
     /// The standard streams.
     pub stdio: Stdio,
-    /// A program brought along, executed in place of what the container has by the command's name. Nobody can write to
-    /// it.
-    pub program: Option<BorrowedFd<'a>>,
+    /// What runs by the command's name.
+    pub program: Program<'a>,
+}
+
+/// What a process beside the first one becomes.
+#[derive(Clone, Copy, Debug)]
+pub enum Program<'a> {
+    /// What the container has by the command's name.
+    Own,
+    /// A program brought along, whatever the container has. Nobody can write to it.
+    Brought(BorrowedFd<'a>),
+    /// An applet of this program; what the container has where there is none of the command's name.
+    Applets,
 }
 
 /// A process that runs.

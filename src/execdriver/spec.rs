@@ -98,6 +98,15 @@ pub struct Files {
     pub etc: Vec<(PathBuf, &'static str)>,
 }
 
+/// Tools of this machine for one command in a container.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Toolbox {
+    /// A program that runs in place of what the container has by the command's name.
+    Program(PathBuf),
+    /// This program's own applets.
+    Applets,
+}
+
 /// A process beside the container's own, as `exec` asks for it.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct ExecOptions {
@@ -115,9 +124,9 @@ pub struct ExecOptions {
     pub stdin: bool,
     /// All capabilities.
     pub privileged: bool,
-    /// A program of this machine that runs in place of what the container has by the command's name.
+    /// What is brought along for it.
     #[serde(default)]
-    pub toolbox: Option<PathBuf>,
+    pub toolbox: Option<Toolbox>,
     /// Rows and columns of its terminal at the beginning.
     pub size: Option<(u16, u16)>,
 }

@@ -1,6 +1,7 @@
 //! A user by name or number, looked up in the container's own passwd and group files.
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::fd::BorrowedFd;
 
@@ -48,6 +49,21 @@ pub fn resolve(root: BorrowedFd<'_>, text: &str, more: &[String]) -> Result<User
     let passwd = read(root, "etc/passwd")?;
     let group = read(root, "etc/group")?;
     lookup(&passwd, &group, text, more)
+}
+
+/// The names in a passwd or group file, by number; none where it cannot be read.
+pub fn names(root: BorrowedFd<'_>, path: &str) -> BTreeMap<u32, String> {
+    let text = read(root, path).unwrap_or_default();
+    let entry = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        Some((fields.nth(1)?.parse().ok()?, name.to_owned()))
+    };
+    let mut names = BTreeMap::new();
+    for (id, name) in text.lines().filter_map(entry) {
+        names.entry(id).or_insert(name);
+    }
+    names
 }
 
 fn lookup(passwd: &str, group: &str, text: &str, more: &[String]) -> Result<User, String> {

@@ -3,7 +3,7 @@
 use super::values;
 use crate::container::Container;
 use crate::engine::attach::Console;
-use crate::engine::shell::{self, Shell};
+use crate::engine::shell::{self, Shell, Tools};
 use crate::engine::{Error, ExecOptions, Job, JobContext, Result};
 use clap::Args;
 use std::path::PathBuf;
@@ -38,10 +38,10 @@ pub struct Exec {
     /// All capabilities
     #[arg(long)]
     pub privileged: bool,
-    /// Bring this machine's static busybox along and run the command from it; sh if none is given. Nothing of it is left
-    /// in the container's files
-    #[arg(long)]
-    pub toolbox: bool,
+    /// Bring tools along and run the command from them; sh if none is given. Nothing of them is left in the container's
+    /// files
+    #[arg(long, value_enum, value_name = "TOOLS", num_args = 0..=1, require_equals = true, default_missing_value = "auto")]
+    pub toolbox: Option<Tools>,
     /// Rows and columns of the terminal here, read by the front-end.
     #[arg(skip)]
     pub size: Option<(u16, u16)>,
@@ -54,8 +54,8 @@ impl Exec {
     /// A shell on a terminal: the container's own, or that of the toolbox where it has none.
     pub fn shell(container: &Container, shell: Shell) -> Self {
         let (toolbox, command) = match shell {
-            Shell::Own(path) => (false, Some(path)),
-            Shell::Toolbox => (true, None),
+            Shell::Own(path) => (None, Some(path)),
+            Shell::Toolbox => (Some(Tools::Auto), None),
         };
         let words = std::iter::once(container.name.clone()).chain(command).collect();
         Self { interactive: true, tty: true, toolbox, words, ..Self::default() }
@@ -86,7 +86,7 @@ impl Job for Exec {
         }
         let shell = ["sh".to_owned()];
         let command = match command {
-            [] if self.toolbox => &shell,
+            [] if self.toolbox.is_some() => &shell,
             [] => return Err(Error::invalid("exec needs a command").hint(format!("such as `kapal exec -it {name} sh`"))),
             given => given,
         };
@@ -112,7 +112,7 @@ impl Job for Exec {
             tty: self.tty,
             stdin: self.interactive && !self.detach,
             privileged: self.privileged,
-            toolbox: if self.toolbox { Some(shell::toolbox()?) } else { None },
+            toolbox: self.toolbox.map(shell::toolbox).transpose()?,
             size: self.size,
         };
         let (id, console) = context.engine.exec(&container, options, self.detach, monitor).await?;

@@ -1,7 +1,7 @@
 //! A container's process brought up: root, user, specification, start; and the word about it to whoever waits.
 
 use super::{Outcome, Task, etc, toolbox};
-use crate::execdriver::{self, Beside, Bundle, ExecDriver, StartError, Started, Stdio, spec, user};
+use crate::execdriver::{self, Beside, Bundle, ExecDriver, Program, StartError, Started, Stdio, spec, user};
 use crate::graphdriver::{self, Base};
 use oci_spec::runtime::{BoxBuilder, Process};
 use rustix::fs::{Mode, OFlags};
@@ -154,8 +154,15 @@ fn beside(task: &Task, driver: &dyn ExecDriver, options: &spec::ExecOptions, siz
     let mut process = spec::exec_process(container, &user, options).map_err(StartError::Failed)?;
     set_size(&mut process, size);
     let (stdio, ends) = streams(options.tty, options.stdin, user.uid)?;
-    let program = options.toolbox.as_deref().map(toolbox::copy).transpose()?;
-    let program = program.as_ref().map(AsFd::as_fd);
+    let brought = match &options.toolbox {
+        Some(spec::Toolbox::Program(path)) => Some(toolbox::copy(path)?),
+        Some(spec::Toolbox::Applets) | None => None,
+    };
+    let program = match (&options.toolbox, &brought) {
+        (_, Some(program)) => Program::Brought(program.as_fd()),
+        (Some(spec::Toolbox::Applets), None) => Program::Applets,
+        (_, None) => Program::Own,
+    };
     let started = driver.exec(Beside { id: &container.id, init_pid: container.state.pid, process: &process, stdio, program })?;
     running(started, ends)
 }

@@ -89,6 +89,12 @@ pub fn unshare(flags: u32) -> rustix::io::Result<()> {
     }
 }
 
+/// Ignores a signal, also in what is executed from here.
+pub fn ignore_signal(number: i32) {
+    // SAFETY: SIG_IGN installs no handler of ours; a number that cannot be changed gives an error that is none here.
+    unsafe { libc::signal(number, libc::SIG_IGN) };
+}
+
 /// Unblocks all signals and gives each its default meaning.
 ///
 /// # Errors

@@ -51,7 +51,8 @@ pub fn close_from(first: u32) -> io::Result<()> {
     if done == 0 {
         return Ok(());
     }
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1 << 16).min(1 << 20);
+    // The limit may have been lowered below a number that is open already.
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(0).clamp(1 << 16, 1 << 20);
     for number in i64::from(first)..limit as i64 {
         // SAFETY: as above; a number that is not open gives EBADF.
         unsafe { libc::close(number as i32) };

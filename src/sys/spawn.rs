@@ -101,15 +101,41 @@ pub fn trim_memory() {
     }
 }
 
+/// Lets go of the memory that a fork shares with others, such as the store's files: what `execve` does to a new program.
+///
+/// # Errors
+/// The kernel's; the list of mappings cannot be read.
+pub fn unmap_shared() -> io::Result<()> {
+    for (start, length) in shared(&std::fs::read_to_string("/proc/self/maps")?) {
+        // SAFETY: only called in a fork with one thread that ends without going back to what its parent was doing: whoever
+        // made these mappings (the database's library) is not called again.
+        if unsafe { libc::munmap(start as *mut libc::c_void, length) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// The shared mappings in a process's map, as start and length. Source: proc_pid_maps(5).
+fn shared(maps: &str) -> Vec<(usize, usize)> {
+    maps.lines().filter_map(mapping).filter(|(_, _, rights)| rights.ends_with('s')).map(|(start, length, _)| (start, length)).collect()
+}
+
+/// Start, length and rights of a line.
+fn mapping(line: &str) -> Option<(usize, usize, &str)> {
+    let mut fields = line.split_ascii_whitespace();
+    let (start, end) = fields.next()?.split_once('-')?;
+    let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
+    Some((start, end - start, fields.next()?))
+}
+
 /// The executable mappings of files in a process's map, and the constants right before each, as start and length. What
 /// stands behind the text was written to while the program was linked. Source: proc_pid_maps(5).
 fn texts(maps: &str) -> Vec<(usize, usize)> {
-    let read = |line: &'_ str| {
-        let mut fields = line.split_ascii_whitespace();
-        let (range, rights, path) = (fields.next()?, fields.next()?.to_owned(), fields.nth(3)?.to_owned());
-        let (start, end) = range.split_once('-')?;
-        let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
-        path.starts_with('/').then_some((start, end - start, rights, path))
+    let read = |line| {
+        let (start, length, rights) = mapping(line)?;
+        let path = line.split_ascii_whitespace().nth(5)?;
+        path.starts_with('/').then_some((start, length, rights, path))
     };
     let files: Vec<_> = maps.lines().filter_map(read).collect();
     let mut found = Vec::new();
@@ -123,6 +149,13 @@ fn texts(maps: &str) -> Vec<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn only_what_is_shared_is_let_go_of() {
+        let maps =
+            "1000-2000 r--p 0 fe:00 7 /bin/x\n2000-5000 rw-s 0 fe:00 7 /store/graph.db-shm\n6000-7000 r-xp 0 00:00 0 [vdso]\n8000-9000 r--s 0 00:01 2 \n";
+        assert_eq!(super::shared(maps), [(0x2000, 0x3000), (0x8000, 0x1000)]);
+    }
+
     #[test]
     fn only_what_was_never_written_is_given_back() {
         let maps = "1000-2000 r--p 0 fe:00 7 /bin/x\n2000-5000 r-xp 0 fe:00 7 /bin/x\n5000-6000 rw-p 0 fe:00 7 /bin/x\n6000-7000 r-xp 0 00:00 0 [vdso]\n";

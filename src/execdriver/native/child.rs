@@ -1,8 +1,9 @@
 //! The child, from its birth to its command.
 
 use super::report::Child;
-use super::{cgroup, credentials, init, mounts, rootfs, search, terminal};
-use crate::execdriver::{Beside, Bundle, StartError, Stdio};
+use super::{cgroup, credentials, init, mounts, rootfs, terminal};
+use crate::execdriver::search::Command;
+use crate::execdriver::{Beside, Bundle, Program, StartError, Stdio, toolbox};
 use crate::sys;
 use oci_spec::runtime::{LinuxNamespaceType, Process, Spec};
 use rustix::thread::{ThreadNameSpaceType, UnshareFlags, move_into_thread_name_spaces};
@@ -78,7 +79,7 @@ fn first(bundle: &Bundle<'_>, sources: &mounts::Sources, place: Place<'_>, repor
     streams(&bundle.stdio, process, report, true)?;
     rootfs::close(spec)?;
     credentials::make_folder(process.cwd())?;
-    finish(process, bundle.init, None)
+    finish(process, bundle.init, Program::Own)
 }
 
 /// Leaves the namespaces it shares with its parent; the process has one thread.
@@ -154,9 +155,9 @@ fn duplicate(fds: [&OwnedFd; 3]) -> Result<(), StartError> {
 }
 
 /// Limits, user, capabilities, folder; then the command.
-fn finish(process: &Process, with_init: bool, program: Option<BorrowedFd<'_>>) -> Result<std::convert::Infallible, StartError> {
+fn finish(process: &Process, with_init: bool, program: Program<'_>) -> Result<std::convert::Infallible, StartError> {
     credentials::limits(process)?;
-    let command = search::Command::new(process)?;
+    let command = Command::new(process)?;
     sys::fd::close_from_on_exec(3).map_err(|error| StartError::Failed(format!("cannot close descriptors: {error}")))?;
     if with_init {
         return init::run(process, &command);
@@ -164,9 +165,24 @@ fn finish(process: &Process, with_init: bool, program: Option<BorrowedFd<'_>>) -
     credentials::take(process)?;
     reset_signals()?;
     match program {
-        Some(program) => command.execute_brought(program),
-        None => command.execute(),
+        Program::Brought(program) => command.execute_brought(program),
+        Program::Applets if toolbox::has(command.name()) => become_applet(&command),
+        Program::Applets | Program::Own => command.execute(),
     }
+}
+
+/// Goes on as an applet of our own: what `execve` would have done to this process is done by hand.
+///
+/// The process shows this machine to nobody in there. Its memory and its maps can be read only by who may trace a
+/// process that is not dumpable, which takes CAP_SYS_PTRACE; what it maps of this machine's files is private to it, the
+/// shared ones were let go of in [`join`]. So it is with `/proc/PID/exe`, which beside that is a read-only detached copy
+/// of the mount of our own file (`sys::spawn`): nobody writes to this machine's program through it. From here on nothing
+/// of the container's is loaded into this process: names of users are read as text, no resolver of the library is called.
+fn become_applet(command: &Command) -> Result<std::convert::Infallible, StartError> {
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).map_err(step("cannot close the toolbox to others"))?;
+    // The report is among them: its end says that the command runs.
+    sys::fd::close_from(3).map_err(|error| StartError::Failed(format!("cannot close descriptors: {error}")))?;
+    leave(toolbox::run(command.arguments(), command.environment()))
 }
 
 /// Signals as a new program expects them: none blocked, none ignored.
@@ -175,6 +191,10 @@ pub fn reset_signals() -> Result<(), StartError> {
 }
 
 fn join(beside: &Beside<'_>, init: BorrowedFd<'_>, place: Place<'_>, report: &Child) -> Result<std::convert::Infallible, StartError> {
+    if matches!(beside.program, Program::Applets) {
+        // While /proc is still this machine's: what the container shows there may be a lie.
+        sys::spawn::unmap_shared().map_err(|error| StartError::Failed(format!("cannot let go of shared memory: {error}")))?;
+    }
     place.take(report)?;
     let root = format!("/proc/{}/root", beside.init_pid);
     let root = rustix::fs::open(&root, rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())

@@ -2,8 +2,8 @@
 
 use super::child::{leave, reset_signals, step};
 use super::credentials;
-use super::search::Command;
 use crate::execdriver::StartError;
+use crate::execdriver::search::Command;
 use crate::sys::clone::{self, Side};
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};

@@ -19,7 +19,6 @@ mod init;
 mod mounts;
 mod report;
 mod rootfs;
-mod search;
 mod terminal;
 
 pub use mounts::{bind_beneath, open_in, shut};

@@ -174,7 +174,7 @@ impl Works {
             .await;
             let message = match found {
                 Ok(Ok(exec)) => {
-                    News::Wanted(["exec", "-it"].map(str::to_owned).into_iter().chain(exec.toolbox.then(|| "--toolbox".to_owned())).chain(exec.words).collect())
+                    News::Wanted(["exec", "-it"].map(str::to_owned).into_iter().chain(exec.toolbox.map(|_| "--toolbox".to_owned())).chain(exec.words).collect())
                 }
                 Ok(Err(error)) => News::Notice(Err(error.message)),
                 Err(error) => News::Notice(Err(error.to_string())),

@@ -1,10 +1,12 @@
 //! The command: found as its own shell would find it, and executed.
 
-use crate::execdriver::StartError;
+use super::StartError;
 use oci_spec::runtime::Process;
-use std::ffi::CString;
+use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// A command, ready to be executed.
 #[derive(Debug)]
@@ -12,7 +14,6 @@ pub struct Command {
     name: String,
     arguments: Vec<CString>,
     environment: Vec<CString>,
-    path: String,
 }
 
 impl Command {
@@ -31,21 +32,49 @@ impl Command {
             return Err(StartError::NotFound("no command specified".to_owned()));
         }
         let environment = strings(process.env(), "the variable")?;
-        let path = process.env().iter().flatten().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default().to_owned();
-        Ok(Self { name, arguments, environment, path })
+        Ok(Self { name, arguments, environment })
+    }
+
+    /// Of these arguments, the first of which is its name.
+    pub fn of(arguments: Vec<CString>, environment: Vec<CString>) -> Self {
+        let name = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Self { name, arguments, environment }
+    }
+
+    /// What it is called by, for people.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its name and its arguments.
+    pub fn arguments(&self) -> &[CString] {
+        &self.arguments
+    }
+
+    /// Its variables.
+    pub fn environment(&self) -> &[CString] {
+        &self.environment
+    }
+
+    /// Where it may be, in the order of PATH; its name alone if that is a path itself.
+    pub fn candidates(&self) -> Vec<CString> {
+        let name = self.arguments.first().map(|name| name.to_bytes()).unwrap_or_default();
+        if name.contains(&b'/') {
+            return self.arguments[..1].to_vec();
+        }
+        let path = self.environment.iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH=")).unwrap_or_default();
+        let below = |folder: &[u8]| [if folder.is_empty() { b"." } else { folder }, name].join(&b'/');
+        // None of them holds a NUL byte: both parts come from strings that end with one.
+        path.split(|byte| *byte == b':').filter_map(|folder| CString::new(below(folder)).ok()).collect()
     }
 
     /// Becomes the command; returns only why not.
     pub fn execute(&self) -> Result<std::convert::Infallible, StartError> {
-        if self.name.contains('/') {
-            return Err(self.refused(&self.attempt(&self.name), &self.name));
-        }
         let mut denied = None;
-        for folder in self.path.split(':') {
-            let candidate = if folder.is_empty() { format!("./{}", self.name) } else { format!("{folder}/{}", self.name) };
+        for candidate in self.candidates() {
             let error = self.attempt(&candidate);
             match error.raw_os_error() {
-                Some(libc::ENOENT | libc::ENOTDIR) => {}
+                Some(libc::ENOENT | libc::ENOTDIR) if !self.name.contains('/') => {}
                 // A later folder may hold one that can be executed.
                 Some(libc::EACCES) => denied = Some((error, candidate)),
                 _ => return Err(self.refused(&error, &candidate)),
@@ -65,24 +94,20 @@ impl Command {
         }
     }
 
-    fn attempt(&self, path: &str) -> io::Error {
-        match CString::new(path) {
-            Ok(path) => match nix::unistd::execve(&path, &self.arguments, &self.environment) {
-                Ok(never) => match never {},
-                Err(error) => io::Error::from(error),
-            },
-            Err(_) => io::Error::from_raw_os_error(libc::ENOENT),
+    fn attempt(&self, path: &CStr) -> io::Error {
+        match nix::unistd::execve(path, &self.arguments, &self.environment) {
+            Ok(never) => match never {},
+            Err(error) => io::Error::from(error),
         }
     }
 
-    fn refused(&self, error: &io::Error, path: &str) -> StartError {
+    fn refused(&self, error: &io::Error, path: &CStr) -> StartError {
         let name = &self.name;
+        let path = Path::new(OsStr::from_bytes(path.to_bytes()));
         match error.raw_os_error() {
-            Some(libc::ENOENT) if std::path::Path::new(path).exists() => {
-                StartError::NotFound(format!("exec: {name:?}: its interpreter or loader is not there in the container"))
-            }
-            Some(libc::ENOENT | libc::ENOTDIR) => StartError::NotFound(format!("exec: {name:?}: stat {path}: no such file or directory")),
-            Some(libc::EACCES) if std::path::Path::new(path).is_dir() => StartError::NotExecutable(format!("exec: {name:?}: is a directory")),
+            Some(libc::ENOENT) if path.exists() => StartError::NotFound(format!("exec: {name:?}: its interpreter or loader is not there in the container")),
+            Some(libc::ENOENT | libc::ENOTDIR) => StartError::NotFound(format!("exec: {name:?}: stat {}: no such file or directory", path.display())),
+            Some(libc::EACCES) if path.is_dir() => StartError::NotExecutable(format!("exec: {name:?}: is a directory")),
             Some(libc::EACCES) => StartError::NotExecutable(format!("exec: {name:?}: permission denied")),
             Some(libc::ENOEXEC) => StartError::NotExecutable(format!("exec: {name:?}: exec format error (is it a program for this machine?)")),
             _ => StartError::NotExecutable(format!("exec: {name:?}: {error}")),
