@@ -19,4 +19,5 @@ mod registry;
 mod run;
 mod space;
 mod store;
+mod toolbox;
 mod trees;

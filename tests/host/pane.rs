@@ -15,8 +15,8 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A console in a pane of 24 rows and 80 columns.
-struct Pane {
-    handle: SessionHandle,
+pub struct Pane {
+    pub handle: SessionHandle,
     events: Receiver<ConsoleEvent>,
     terminal: Terminal,
     written: Vec<u8>,
@@ -24,7 +24,7 @@ struct Pane {
 }
 
 impl Pane {
-    fn new((handle, events): (SessionHandle, Receiver<ConsoleEvent>)) -> Self {
+    pub fn new((handle, events): (SessionHandle, Receiver<ConsoleEvent>)) -> Self {
         Self { handle, events, terminal: Terminal::new(24, 80, 1000), written: Vec::new(), missed: 0 }
     }
 
@@ -33,7 +33,7 @@ impl Pane {
         Self::new(Session::exec(engine, job, (24, 80)))
     }
 
-    fn kind(&self, text: &str) {
+    pub fn kind(&self, text: &str) {
         self.handle.input(text.as_bytes().to_vec()).unwrap();
     }
 
@@ -65,7 +65,7 @@ impl Pane {
         }
     }
 
-    async fn until(&mut self, text: &str) {
+    pub async fn until(&mut self, text: &str) {
         let began = std::time::Instant::now();
         while !self.screen().contains(text) {
             assert!(began.elapsed() < PATIENCE, "waited in vain for {text:?}; the screen is\n{}", self.screen());
@@ -74,7 +74,7 @@ impl Pane {
         }
     }
 
-    async fn end(&mut self) -> i32 {
+    pub async fn end(&mut self) -> i32 {
         loop {
             if let Some(status) = self.turn().await {
                 return status;
@@ -83,7 +83,7 @@ impl Pane {
     }
 }
 
-fn run<T>(work: impl Future<Output = T>) -> T {
+pub fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(work)
 }
 

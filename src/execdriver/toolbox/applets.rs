@@ -2,6 +2,7 @@
 
 use super::call::{self, Call, Run};
 use super::{change, list, process, shell, system, text, walk};
+use Run::{Acts, Writes};
 use std::ffi::CString;
 use std::io;
 
@@ -19,43 +20,43 @@ const fn applet(name: &'static str, usage: &'static str, run: Run) -> Applet {
 
 /// All there are.
 const APPLETS: [Applet; 37] = [
-    applet("cat", "[FILE]...", text::cat),
-    applet("chmod", "OCTAL PATH...", change::chmod),
-    applet("cp", "[-r] SOURCE... TARGET", change::cp),
-    applet("date", "[+FORMAT]  (always UTC)", process::date),
-    applet("df", "[-h] [PATH]...", system::df),
-    applet("echo", "[-n] [WORD]...", text::echo),
-    applet("env", "", process::env),
-    applet("false", "", process::no),
-    applet("find", "[PATH]... [-name PATTERN] [-type f|d|l] [-maxdepth N]", walk::find),
-    applet("grep", "[-Fchilnqrv] PATTERN [FILE]...", text::grep),
-    applet("head", "[-n LINES] [FILE]...", text::head),
-    applet("help", "", help),
-    applet("hostname", "", process::hostname),
-    applet("id", "[-u|-g|-G] [-n]", process::id),
-    applet("ip", "[addr|route]", system::ip),
-    applet("kill", "[-SIGNAL] PID...", process::kill),
-    applet("ln", "[-s] [-f] TARGET LINK", change::ln),
-    applet("ls", "[-aAdlR] [PATH]...", list::ls),
-    applet("mkdir", "[-p] DIR...", change::mkdir),
-    applet("mount", "  (lists only)", system::mount),
-    applet("mv", "SOURCE... TARGET", change::mv),
-    applet("ps", "", process::ps),
-    applet("pwd", "", process::pwd),
-    applet("readlink", "[-f] PATH...", list::readlink),
-    applet("rm", "[-r] [-f] PATH...", change::rm),
-    applet("rmdir", "DIR...", change::rmdir),
-    applet("sh", "[-c LINE [NAME [ARG]...]] [FILE [ARG]...]", shell::sh),
-    applet("sleep", "SECONDS", process::sleep),
-    applet("sort", "[-nru] [FILE]...", text::sort),
-    applet("ss", "  (lists all sockets of tcp and udp)", system::ss),
-    applet("stat", "PATH...", list::stat),
-    applet("tail", "[-n LINES] [FILE]...", text::tail),
-    applet("touch", "FILE...", change::touch),
-    applet("true", "", process::yes),
-    applet("uname", "[-amnrsv]", process::uname),
-    applet("wc", "[-clw] [FILE]...", text::wc),
-    applet("which", "NAME...", process::which),
+    applet("cat", "[FILE]...", Writes(text::cat)),
+    applet("chmod", "OCTAL PATH...", Acts(change::chmod)),
+    applet("cp", "[-r] SOURCE... TARGET", Acts(change::cp)),
+    applet("date", "[+FORMAT]  (always UTC)", Writes(process::date)),
+    applet("df", "[-h] [PATH]...", Writes(system::df)),
+    applet("echo", "[-n] [WORD]...", Writes(text::echo)),
+    applet("env", "", Writes(process::env)),
+    applet("false", "", Acts(process::no)),
+    applet("find", "[PATH]... [-name PATTERN] [-type f|d|l] [-maxdepth N]", Writes(walk::find)),
+    applet("grep", "[-Fchilnqrv] PATTERN [FILE]...", Writes(text::grep)),
+    applet("head", "[-n LINES] [FILE]...", Writes(text::head)),
+    applet("help", "", Writes(help)),
+    applet("hostname", "", Writes(process::hostname)),
+    applet("id", "[-u|-g|-G] [-n]", Writes(process::id)),
+    applet("ip", "[addr|route]", Writes(system::ip)),
+    applet("kill", "[-SIGNAL] PID...", Acts(process::kill)),
+    applet("ln", "[-s] [-f] TARGET LINK", Acts(change::ln)),
+    applet("ls", "[-aAdlR] [PATH]...", Writes(list::ls)),
+    applet("mkdir", "[-p] DIR...", Acts(change::mkdir)),
+    applet("mount", "  (lists only)", Writes(system::mount)),
+    applet("mv", "SOURCE... TARGET", Acts(change::mv)),
+    applet("ps", "", Writes(process::ps)),
+    applet("pwd", "", Writes(process::pwd)),
+    applet("readlink", "[-f] PATH...", Writes(list::readlink)),
+    applet("rm", "[-r] [-f] PATH...", Acts(change::rm)),
+    applet("rmdir", "DIR...", Acts(change::rmdir)),
+    applet("sh", "[-c LINE [NAME [ARG]...]] [FILE [ARG]...]", Writes(shell::sh)),
+    applet("sleep", "SECONDS", Acts(process::sleep)),
+    applet("sort", "[-nru] [FILE]...", Writes(text::sort)),
+    applet("ss", "  (lists all sockets of tcp and udp)", Writes(system::ss)),
+    applet("stat", "PATH...", Writes(list::stat)),
+    applet("tail", "[-n LINES] [FILE]...", Writes(text::tail)),
+    applet("touch", "FILE...", Acts(change::touch)),
+    applet("true", "", Acts(process::yes)),
+    applet("uname", "[-amnrsv]", Writes(process::uname)),
+    applet("wc", "[-clw] [FILE]...", Writes(text::wc)),
+    applet("which", "NAME...", Writes(process::which)),
 ];
 
 /// The applet of this name.
@@ -66,6 +67,8 @@ pub fn find(name: &[u8]) -> Option<&'static Applet> {
 impl Applet {
     /// Runs it; its exit status.
     pub fn run(&self, arguments: &[CString], environment: &[CString]) -> i32 {
+        // So that `ps` tells which; if it cannot be set, it tells less.
+        let _ = CString::new(self.name).map(|name| rustix::thread::set_name(&name));
         call::run(self.name, self.usage, self.run, arguments, environment)
     }
 }

@@ -29,8 +29,14 @@ impl Write for Output {
     }
 }
 
-/// What an applet does; its error is one of writing.
-pub type Run = fn(&mut Call<'_>) -> io::Result<()>;
+/// What an applet does.
+#[derive(Clone, Copy, Debug)]
+pub enum Run {
+    /// It writes something, which may fail.
+    Writes(fn(&mut Call<'_>) -> io::Result<()>),
+    /// It does something and tells itself what failed.
+    Acts(fn(&mut Call<'_>)),
+}
 
 /// A call.
 pub struct Call<'a> {
@@ -64,12 +70,18 @@ pub fn run(name: &str, usage: &str, applet: Run, arguments: &[CString], environm
     let mut out = BufWriter::with_capacity(1 << 16, Output);
     let arguments = arguments.iter().map(|argument| OsString::from_vec(argument.to_bytes().to_vec())).collect();
     let mut call = Call { name, usage, arguments, environment, out: &mut out, status: 0 };
-    let done = applet(&mut call);
+    let done = match applet {
+        Run::Writes(applet) => applet(&mut call),
+        Run::Acts(applet) => {
+            applet(&mut call);
+            Ok(())
+        }
+    };
     let status = call.status;
     match done.and_then(|()| out.flush()) {
         Ok(()) => status,
         Err(error) => {
-            complain(&[name.as_bytes(), b"write error", reason(&error).as_bytes()]);
+            complain(&[name.as_bytes(), reason(&error).as_bytes()]);
             1
         }
     }

@@ -21,32 +21,29 @@ fn each(call: &mut Call<'_>, work: impl Fn(&Path) -> io::Result<()>) {
 }
 
 /// `mkdir`
-pub fn mkdir(call: &mut Call<'_>) -> io::Result<()> {
-    let Some(options) = call.options("p") else { return Ok(()) };
+pub fn mkdir(call: &mut Call<'_>) {
+    let Some(options) = call.options("p") else { return };
     each(call, |path| if options.has(b'p') { fs::create_dir_all(path) } else { fs::create_dir(path) });
-    Ok(())
 }
 
 /// `rmdir`
-pub fn rmdir(call: &mut Call<'_>) -> io::Result<()> {
+pub fn rmdir(call: &mut Call<'_>) {
     if call.options("").is_some() {
         each(call, |path| fs::remove_dir(path));
     }
-    Ok(())
 }
 
 /// `rm`
-pub fn rm(call: &mut Call<'_>) -> io::Result<()> {
-    let Some(options) = call.options("rRf") else { return Ok(()) };
+pub fn rm(call: &mut Call<'_>) {
+    let Some(options) = call.options("rRf") else { return };
     if call.arguments.is_empty() && options.has(b'f') {
-        return Ok(());
+        return;
     }
     let deep = options.has(b'r') || options.has(b'R');
     each(call, |path| match remove(path, deep) {
         Err(error) if options.has(b'f') && error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
     });
-    Ok(())
 }
 
 fn remove(path: &Path, deep: bool) -> io::Result<()> {
@@ -81,8 +78,8 @@ fn places(call: &mut Call<'_>) -> Option<Vec<(OsString, PathBuf)>> {
 }
 
 /// `cp`
-pub fn cp(call: &mut Call<'_>) -> io::Result<()> {
-    let Some(options) = call.options("rR") else { return Ok(()) };
+pub fn cp(call: &mut Call<'_>) {
+    let Some(options) = call.options("rR") else { return };
     let deep = options.has(b'r') || options.has(b'R');
     for (source, place) in places(call).unwrap_or_default() {
         let from = PathBuf::from(&source);
@@ -97,7 +94,6 @@ pub fn cp(call: &mut Call<'_>) -> io::Result<()> {
             call.fail(&source, &error);
         }
     }
-    Ok(())
 }
 
 /// The part of a path that is there, with no link left in it.
@@ -143,9 +139,9 @@ fn copy(call: &mut Call<'_>, from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// `mv`; to another file system by a copy.
-pub fn mv(call: &mut Call<'_>) -> io::Result<()> {
+pub fn mv(call: &mut Call<'_>) {
     if call.options("f").is_none() {
-        return Ok(());
+        return;
     }
     for (source, place) in places(call).unwrap_or_default() {
         let from = Path::new(&source);
@@ -165,12 +161,11 @@ pub fn mv(call: &mut Call<'_>) -> io::Result<()> {
             call.fail(&source, &error);
         }
     }
-    Ok(())
 }
 
 /// `ln`
-pub fn ln(call: &mut Call<'_>) -> io::Result<()> {
-    let Some(options) = call.options("sf") else { return Ok(()) };
+pub fn ln(call: &mut Call<'_>) {
+    let Some(options) = call.options("sf") else { return };
     for (target, place) in places(call).unwrap_or_default() {
         if options.has(b'f') && place.symlink_metadata().is_ok_and(|meta| !meta.is_dir()) {
             // If it stays, the link says so.
@@ -181,33 +176,30 @@ pub fn ln(call: &mut Call<'_>) -> io::Result<()> {
             call.fail(&place, &error);
         }
     }
-    Ok(())
 }
 
 /// `touch`
-pub fn touch(call: &mut Call<'_>) -> io::Result<()> {
+pub fn touch(call: &mut Call<'_>) {
     if call.options("").is_none() {
-        return Ok(());
+        return;
     }
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     each(call, |path| match utimensat(CWD, path, &Timestamps { last_access: now, last_modification: now }, AtFlags::empty()) {
         Err(rustix::io::Errno::NOENT) => fs::OpenOptions::new().create(true).append(true).open(path).map(drop),
         done => Ok(done?),
     });
-    Ok(())
 }
 
 /// `chmod`, with a number.
-pub fn chmod(call: &mut Call<'_>) -> io::Result<()> {
+pub fn chmod(call: &mut Call<'_>) {
     if call.options("").is_none() {
-        return Ok(());
+        return;
     }
     let mode = call.arguments.first().and_then(|mode| u32::from_str_radix(mode.to_str()?, 8).ok()).filter(|mode| *mode <= 0o7777);
     let Some(mode) = mode else {
         call.refuse("expected a mode such as 755");
-        return Ok(());
+        return;
     };
     call.arguments.remove(0);
     each(call, |path| fs::set_permissions(path, Permissions::from_mode(mode)));
-    Ok(())
 }

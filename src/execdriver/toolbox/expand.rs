@@ -25,13 +25,15 @@ pub struct Scope {
     pub arguments: Vec<Vec<u8>>,
     /// `$?`
     pub status: i32,
+    /// `$$`
+    pub pid: u32,
 }
 
 impl Scope {
     fn value(&self, name: &[u8]) -> Vec<u8> {
         match name {
             b"?" => self.status.to_string().into_bytes(),
-            b"$" => std::process::id().to_string().into_bytes(),
+            b"$" => self.pid.to_string().into_bytes(),
             b"#" => self.arguments.len().saturating_sub(1).to_string().into_bytes(),
             [digit @ b'0'..=b'9'] => self.arguments.get(usize::from(digit - b'0')).cloned().unwrap_or_default(),
             _ => self.variables.get(name).map(|variable| variable.value.clone()).unwrap_or_default(),
@@ -124,7 +126,7 @@ mod tests {
     fn scope() -> Scope {
         let variables = [("A", " x  y "), ("STAR", "*"), ("EMPTY", "")];
         let variables = variables.map(|(name, value)| (name.as_bytes().to_vec(), Variable { value: value.as_bytes().to_vec(), exported: false }));
-        Scope { variables: variables.into(), arguments: vec![b"sh".to_vec(), b"one".to_vec()], status: 7 }
+        Scope { variables: variables.into(), arguments: vec![b"sh".to_vec(), b"one".to_vec()], status: 7, pid: 9 }
     }
 
     fn fields(line: &str) -> Vec<String> {
@@ -136,7 +138,7 @@ mod tests {
     fn variables_are_put_in_and_split() {
         assert_eq!(fields("e $A a$A\"b\""), ["e", "x", "y", "a", "x", "y", "b"]);
         assert_eq!(fields("e \"$A\" '$A' $EMPTY \"$EMPTY\" $NONE"), ["e", " x  y ", "$A", ""]);
-        assert_eq!(fields("e $? $0 $1 $2 $# ${A}"), ["e", "7", "sh", "one", "1", "x", "y"]);
+        assert_eq!(fields("e $? $$ $0 $1 $2 $# ${A}"), ["e", "7", "9", "sh", "one", "1", "x", "y"]);
     }
 
     #[test]

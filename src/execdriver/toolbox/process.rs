@@ -15,14 +15,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// `true`
-pub fn yes(_: &mut Call<'_>) -> io::Result<()> {
-    Ok(())
-}
+pub fn yes(_: &mut Call<'_>) {}
 
 /// `false`
-pub fn no(call: &mut Call<'_>) -> io::Result<()> {
+pub fn no(call: &mut Call<'_>) {
     call.status = 1;
-    Ok(())
 }
 
 /// `env`
@@ -92,7 +89,7 @@ pub fn date(call: &mut Call<'_>) -> io::Result<()> {
 }
 
 /// `sleep`
-pub fn sleep(call: &mut Call<'_>) -> io::Result<()> {
+pub fn sleep(call: &mut Call<'_>) {
     let seconds = match &call.arguments[..] {
         [text] => text.to_str().and_then(|text| text.parse().ok()).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
         _ => None,
@@ -101,7 +98,6 @@ pub fn sleep(call: &mut Call<'_>) -> io::Result<()> {
         Some(time) => std::thread::sleep(time),
         None => call.refuse("expected a number of seconds"),
     }
-    Ok(())
 }
 
 /// `which`
@@ -188,30 +184,28 @@ pub fn ps(call: &mut Call<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// A signal by name, with or without SIG, or by number; 0 sends none.
-fn signal(text: &str) -> Option<Option<Signal>> {
+/// The number of a signal by name, with or without SIG, or by number; 0 sends none.
+fn signal(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse::<i32>() {
-        return if number == 0 { Some(None) } else { Signal::try_from(number).ok().map(Some) };
+        return (number == 0 || Signal::try_from(number).is_ok()).then_some(number);
     }
     let name = text.to_ascii_uppercase();
     let name = if name.starts_with("SIG") { name } else { format!("SIG{name}") };
-    Signal::from_str(&name).ok().map(Some)
+    Signal::from_str(&name).ok().map(|signal| signal as i32)
 }
 
 /// `kill`
-pub fn kill(call: &mut Call<'_>) -> io::Result<()> {
-    let mut wanted = Some(Signal::SIGTERM);
+pub fn kill(call: &mut Call<'_>) {
+    let mut wanted = libc::SIGTERM;
     let option = call.arguments.first().and_then(|first| first.to_str()).and_then(|first| first.strip_prefix('-')).map(str::to_owned);
     if let Some(name) = option {
         call.arguments.remove(0);
         let name = if name == "s" && !call.arguments.is_empty() { call.arguments.remove(0).to_string_lossy().into_owned() } else { name };
-        match signal(&name) {
-            Some(known) => wanted = known,
-            None => {
-                call.refuse(&format!("unknown signal {name}"));
-                return Ok(());
-            }
-        }
+        let Some(known) = signal(&name) else {
+            call.refuse(&format!("unknown signal {name}"));
+            return;
+        };
+        wanted = known;
     }
     if call.arguments.is_empty() {
         call.refuse("a process is missing");
@@ -223,9 +217,8 @@ pub fn kill(call: &mut Call<'_>) -> io::Result<()> {
             call.status = 1;
             continue;
         };
-        if let Err(error) = nix::sys::signal::kill(Pid::from_raw(number), wanted) {
+        if let Err(error) = nix::sys::signal::kill(Pid::from_raw(number), Signal::try_from(wanted).ok()) {
             call.fail(&process, &error.into());
         }
     }
-    Ok(())
 }

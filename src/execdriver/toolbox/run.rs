@@ -17,6 +17,12 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
+/// A command of a pipeline, and the arguments that its words make.
+struct Stage<'a> {
+    command: &'a Command,
+    words: Vec<Vec<u8>>,
+}
+
 /// The streams of a fork that are not the shell's own.
 #[derive(Default)]
 struct Ends {
@@ -27,28 +33,36 @@ struct Ends {
 impl Shell {
     /// Runs a pipeline; the status of its last command.
     pub fn pipeline(&mut self, pipeline: &Pipeline) -> i32 {
-        if let [command] = &pipeline.commands[..] {
-            let words = self.words(command);
-            if words.first().is_none_or(|name| BUILTINS.contains(&&name[..])) {
-                return self.in_place(command, &words);
-            }
+        let stages: Vec<Stage<'_>> = pipeline.commands.iter().map(|command| Stage { command, words: self.words(command) }).collect();
+        if let [stage] = &stages[..]
+            && stage.words.first().is_none_or(|name| BUILTINS.contains(&&name[..]))
+        {
+            return self.in_place(stage);
         }
-        let (children, all) = self.fork_all(&pipeline.commands);
+        let (children, all) = self.fork_all(&stages);
         if !all {
             // What has begun waits for what could not begin.
             for child in &children {
                 let _ = kill(*child, Signal::SIGTERM);
             }
         }
-        let mut status = 1;
+        let mut last = WaitStatus::StillAlive;
         for child in children {
-            status = self.wait(child);
+            last = wait(child);
         }
         if self.interrupts.is_some() {
             // The terminal is the shell's again.
             let _ = tcsetpgrp(io::stdin(), getpgrp());
+            if matches!(last, WaitStatus::Signaled(..)) {
+                // Behind the ^C that it shows.
+                eprintln!();
+            }
         }
-        if all { status } else { 1 }
+        match last {
+            WaitStatus::Exited(_, status) if all => status,
+            WaitStatus::Signaled(_, signal, _) if all => 128 + signal as i32,
+            _ => 1,
+        }
     }
 
     fn words(&self, command: &Command) -> Vec<Vec<u8>> {
@@ -56,18 +70,18 @@ impl Shell {
     }
 
     /// Forks every command; false if not all of them could be.
-    fn fork_all(&mut self, commands: &[Command]) -> (Vec<Pid>, bool) {
+    fn fork_all(&mut self, stages: &[Stage<'_>]) -> (Vec<Pid>, bool) {
         let mut children: Vec<Pid> = Vec::new();
         let mut input = None;
-        for (at, command) in commands.iter().enumerate() {
+        for (at, stage) in stages.iter().enumerate() {
             let mut next = None;
             let forked = (|| {
                 let mut ends = Ends { input: input.take(), output: None };
-                if at + 1 < commands.len() {
+                if at + 1 < stages.len() {
                     let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
                     (next, ends.output) = (Some(read), Some(write));
                 }
-                self.fork(command, &ends, children.first().copied())
+                self.fork(stage, &ends, children.first().copied())
             })();
             match forked {
                 Ok(child) => children.push(child),
@@ -82,10 +96,10 @@ impl Shell {
     }
 
     /// Forks a command, into the group of the pipeline's first one where somebody types.
-    fn fork(&mut self, command: &Command, ends: &Ends, leader: Option<Pid>) -> io::Result<Pid> {
+    fn fork(&mut self, stage: &Stage<'_>, ends: &Ends, leader: Option<Pid>) -> io::Result<Pid> {
         match clone(0, None)? {
             Side::Child => {
-                let status = contained(|| self.become_command(command, ends, leader).unwrap_or_else(|status| status));
+                let status = contained(|| self.become_command(stage, ends, leader).unwrap_or_else(|status| status));
                 sys::fd::exit(status)
             }
             Side::Parent { pid, .. } => {
@@ -100,7 +114,7 @@ impl Shell {
     }
 
     /// The child: its group, signals, streams; then what it is to do.
-    fn become_command(&mut self, command: &Command, ends: &Ends, leader: Option<Pid>) -> Result<i32, i32> {
+    fn become_command(&mut self, stage: &Stage<'_>, ends: &Ends, leader: Option<Pid>) -> Result<i32, i32> {
         let typed = self.interrupts.is_some();
         if typed {
             // Failing, they leave it in the shell's group, where keys do not end it: no reason not to run.
@@ -118,24 +132,23 @@ impl Shell {
                 sys::fd::duplicate_onto(end.as_fd(), stream).map_err(|error| refused(b"streams", &error))?;
             }
         }
-        self.redirect(&command.redirections)?;
-        let words = self.words(command);
+        self.redirect(&stage.command.redirections)?;
         // For good: an applet is not executed.
         sys::fd::close_from(3).map_err(|error| refused(b"streams", &error))?;
-        for (name, word) in &command.assignments {
+        for (name, word) in &stage.command.assignments {
             let value = self.scope.text(word);
             self.set(name, value, true);
         }
-        match words.first() {
+        match stage.words.first() {
             None => Ok(0),
-            Some(name) if BUILTINS.contains(&&name[..]) => Ok(self.builtin(&words)),
-            Some(_) => self.execute(words),
+            Some(name) if BUILTINS.contains(&&name[..]) => Ok(self.builtin(&stage.words)),
+            Some(_) => self.execute(&stage.words),
         }
     }
 
     /// An applet, or what the container has by this name.
-    fn execute(&self, words: Vec<Vec<u8>>) -> Result<i32, i32> {
-        let arguments = words.into_iter().map(CString::new).collect::<Result<Vec<_>, _>>().map_err(|error| refused(b"argument", &error.into()))?;
+    fn execute(&self, words: &[Vec<u8>]) -> Result<i32, i32> {
+        let arguments = words.iter().map(|word| CString::new(&word[..])).collect::<Result<Vec<_>, _>>().map_err(|error| refused(b"argument", &error.into()))?;
         if let Some(applet) = applets::find(arguments[0].to_bytes()) {
             return Ok(applet.run(&arguments[1..], &self.environment()));
         }
@@ -148,7 +161,8 @@ impl Shell {
     }
 
     /// What changes the shell itself: its variables, a builtin. Its streams are the shell's again afterwards.
-    fn in_place(&mut self, command: &Command, words: &[Vec<u8>]) -> i32 {
+    fn in_place(&mut self, stage: &Stage<'_>) -> i32 {
+        let Stage { command, words } = stage;
         let kept = if command.redirections.is_empty() { Ok(Vec::new()) } else { keep() };
         let kept = match kept {
             Ok(kept) => kept,
@@ -187,22 +201,15 @@ impl Shell {
         }
         Ok(())
     }
+}
 
-    /// Waits for a child; its status as a shell has it.
-    fn wait(&self, child: Pid) -> i32 {
-        loop {
-            match waitpid(child, None) {
-                Ok(WaitStatus::Exited(_, status)) => return status,
-                Ok(WaitStatus::Signaled(_, signal, _)) => {
-                    if self.interrupts.is_some() {
-                        // Behind the ^C that the terminal shows.
-                        eprintln!();
-                    }
-                    return 128 + signal as i32;
-                }
-                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-                Err(_) => return 127,
-            }
+/// Waits for a child's end.
+fn wait(child: Pid) -> WaitStatus {
+    loop {
+        match waitpid(child, None) {
+            Ok(end @ (WaitStatus::Exited(..) | WaitStatus::Signaled(..))) => return end,
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(_) => return WaitStatus::StillAlive,
         }
     }
 }

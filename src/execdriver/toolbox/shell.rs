@@ -65,7 +65,7 @@ pub fn sh(call: &mut Call<'_>) -> io::Result<()> {
 impl Shell {
     /// A shell with these variables, all of which its programs get.
     fn with(environment: &[CString]) -> Self {
-        let mut shell = Self { scope: Scope { arguments: vec![b"sh".to_vec()], ..Scope::default() }, ..Self::default() };
+        let mut shell = Self { scope: Scope { arguments: vec![b"sh".to_vec()], pid: std::process::id(), ..Scope::default() }, ..Self::default() };
         for entry in environment {
             let entry = entry.to_bytes();
             if let Some(at) = entry.iter().position(|byte| *byte == b'=') {
@@ -224,13 +224,13 @@ impl Shell {
     fn exit(&mut self, arguments: &[Vec<u8>]) -> i32 {
         let status = match arguments.first() {
             None => self.scope.status,
-            Some(text) => match std::str::from_utf8(text).ok().and_then(|text| text.parse::<i32>().ok()) {
-                Some(number) => number & 0xff,
-                None => {
+            Some(text) => std::str::from_utf8(text).ok().and_then(|text| text.parse::<i32>().ok()).map_or_else(
+                || {
                     complain(&[b"exit", text, b"expected a number"]);
                     2
-                }
-            },
+                },
+                |number| number & 0xff,
+            ),
         };
         self.leaving = Some(status);
         status

@@ -60,26 +60,25 @@ pub fn mount(call: &mut Call<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// Which mount holds a path: the last one of the deepest, which covers the others.
+fn holder(call: &mut Call<'_>, all: &[Mount], path: &OsStr) -> Option<usize> {
+    match std::fs::canonicalize(path) {
+        Ok(whole) => (0..all.len()).filter(|at| whole.starts_with(OsStr::from_bytes(&all[*at].place))).max_by_key(|at| all[*at].place.len()),
+        Err(error) => {
+            call.fail(path, &error);
+            None
+        }
+    }
+}
+
 /// `df`: of all mounts that have a size, or of those that hold the paths.
 pub fn df(call: &mut Call<'_>) -> io::Result<()> {
     let Some(options) = call.options("h") else { return Ok(()) };
     let mut all = mounts(call);
     if !call.arguments.is_empty() {
-        let mut chosen = Vec::new();
-        for path in call.arguments.clone() {
-            match std::fs::canonicalize(&path) {
-                // The last one of those on the way covers the others.
-                Ok(whole) => {
-                    chosen.extend((0..all.len()).rev().filter(|at| whole.starts_with(OsStr::from_bytes(&all[*at].place))).max_by_key(|at| all[*at].place.len()))
-                }
-                Err(error) => call.fail(&path, &error),
-            }
-        }
-        let mut at = 0;
-        all.retain(|_| {
-            at += 1;
-            chosen.contains(&(at - 1))
-        });
+        let holders: Vec<usize> = call.arguments.clone().iter().filter_map(|path| holder(call, &all, path)).collect();
+        let numbered = all.into_iter().enumerate().filter(|(at, _)| holders.contains(at));
+        all = numbered.map(|(_, mount)| mount).collect();
     }
     writeln!(
         call.out,
