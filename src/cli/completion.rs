@@ -61,7 +61,10 @@ pub fn complete(line: &str, names: &Names) -> (usize, Vec<Completion>) {
     let typed = typed(line);
     let (begun, option) = match (typed.last.split_once('='), typed.words.last()) {
         (Some((option, begun)), _) if option.starts_with("--") => (begun, Some(option)),
-        (_, Some(before)) if before.starts_with('-') => (typed.last, Some(*before)),
+        // A value that may only stand behind `=` is not the next word.
+        (_, Some(before)) if before.starts_with('-') && !option(&typed.command, before).is_some_and(clap::Arg::is_require_equals_set) => {
+            (typed.last, Some(*before))
+        }
         _ => (typed.last, None),
     };
     if let Some(values) = option.and_then(|option| values(&typed.command, option)) {
@@ -193,6 +196,8 @@ mod tests {
         assert_eq!(words("run --restart un"), ["unless-stopped"]);
         assert_eq!(words("run --name "), [""; 0]);
         assert_eq!(words("run --rm bus"), ["busybox:1"]);
+        assert_eq!(words("exec --toolbox=o"), ["own"]);
+        assert_eq!(words("exec --toolbox "), ["web", "worker"]);
     }
 
     #[test]

@@ -174,10 +174,11 @@ fn finish(process: &Process, with_init: bool, program: Program<'_>) -> Result<st
 /// Goes on as an applet of our own: what `execve` would have done to this process is done by hand.
 ///
 /// The process shows this machine to nobody in there. Its memory and its maps can be read only by who may trace a
-/// process that is not dumpable, which takes CAP_SYS_PTRACE; what it maps of this machine's files is private to it, the
-/// shared ones were let go of in [`join`]. So it is with `/proc/PID/exe`, which beside that is a read-only detached copy
-/// of the mount of our own file (`sys::spawn`): nobody writes to this machine's program through it. From here on nothing
-/// of the container's is loaded into this process: names of users are read as text, no resolver of the library is called.
+/// process that is not dumpable, which takes CAP_SYS_PTRACE; even then they hold no more than the task of this session's
+/// monitor, which never opened the store, and what is mapped of files is private, for [`join`] let go of what was shared.
+/// `/proc/PID/exe` is closed in the same way, and is a read-only detached copy of the mount of our own file (`sys::spawn`):
+/// nobody writes to this machine's program through it. From here on nothing of the container's is loaded into this
+/// process: names of users are read as text, no resolver of the library is called.
 fn become_applet(command: &Command) -> Result<std::convert::Infallible, StartError> {
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).map_err(step("cannot close the toolbox to others"))?;
     // The report is among them: its end says that the command runs.

@@ -56,7 +56,8 @@ pub struct Call<'a> {
 
 /// The kernel's words for an error.
 pub fn reason(error: &io::Error) -> String {
-    error.raw_os_error().map_or_else(|| error.to_string(), |number| nix::errno::Errno::from_raw(number).desc().to_owned())
+    let text = error.to_string();
+    text.find(" (os error").map_or(text.clone(), |at| text[..at].to_owned())
 }
 
 /// A line on standard error; what it names may be any bytes. Where it cannot be written nobody wants to read it.

@@ -410,7 +410,7 @@ mod tests {
         assert_eq!(words("echo a  b # c"), [plain("echo"), plain("a"), plain("b")]);
         assert_eq!(
             words("e 'a b'c\"d$X\"\\ f"),
-            [plain("e"), Word(vec![text("a b", true), text("c", false), text("d", true), variable("X", true), text(" f", true)]),]
+            [plain("e"), Word(vec![text("a b", true), text("c", false), text("d", true), variable("X", true), text(" ", true), text("f", false)]),]
         );
         assert_eq!(words("e \"\" ''"), [plain("e"), Word(vec![text("", true)]), Word(vec![text("", true)])]);
         assert_eq!(

@@ -149,6 +149,14 @@ fn field<'a>(status: &'a str, name: &str) -> &'a str {
     status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim).unwrap_or_default()
 }
 
+/// A process's arguments; its name before them if it calls itself otherwise, as applets do: none of them was executed.
+fn described(arguments: &[u8], name: &str) -> Vec<u8> {
+    let arguments = arguments.strip_suffix(b"\0").unwrap_or(arguments);
+    let program = arguments.split(|byte| *byte == 0).next().and_then(|path| path.rsplit(|byte| *byte == b'/').next()).unwrap_or_default();
+    let is_own = program.strip_prefix(b"-").unwrap_or(program).starts_with(name.as_bytes());
+    if is_own { arguments.to_vec() } else { [format!("{{{name}}} ").as_bytes(), arguments].concat() }
+}
+
 /// `ps`
 pub fn ps(call: &mut Call<'_>) -> io::Result<()> {
     if !call.arguments.is_empty() {
@@ -173,7 +181,7 @@ pub fn ps(call: &mut Call<'_>) -> io::Result<()> {
         let user = field(&status, "Uid:").split_ascii_whitespace().nth(1).and_then(|uid| uid.parse().ok()).map(|uid| names.user(uid));
         let state = field(&status, "State:").chars().next().unwrap_or('?');
         let command = match std::fs::read(format!("/proc/{number}/cmdline")) {
-            Ok(command) if !command.is_empty() => command.strip_suffix(b"\0").unwrap_or(&command).to_vec(),
+            Ok(command) if !command.is_empty() => described(&command, field(&status, "Name:")),
             _ => format!("[{}]", field(&status, "Name:")).into_bytes(),
         };
         // A line for each process, whatever it calls itself.
