@@ -78,7 +78,7 @@ fn help(call: &mut Call<'_>) -> io::Result<()> {
     for applet in &APPLETS {
         writeln!(call.out, "  {}", format!("{} {}", applet.name, applet.usage).trim_end())?;
     }
-    writeln!(call.out, "The shell knows cd, export, unset and exit; ; && || ! |; < > >> 2>&1; quotes, $NAME, $?, $$, * and ?; comments.")?;
+    writeln!(call.out, "The shell knows cd, export, unset and exit; ; && || ! |; < > >> 2>&1; quotes, $NAME, $?, $$; * ? [a-z]; comments.")?;
     writeln!(call.out, "Any other name is a program of the container's own, found in PATH.")
 }
 

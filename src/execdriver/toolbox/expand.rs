@@ -82,7 +82,7 @@ impl Scope {
 type Field = Vec<(u8, bool)>;
 
 fn is_pattern(field: &[(u8, bool)]) -> bool {
-    field.iter().any(|(byte, quoted)| !quoted && matches!(byte, b'*' | b'?'))
+    field.iter().any(|(byte, quoted)| !quoted && matches!(byte, b'*' | b'?' | b'['))
 }
 
 /// The files that a pattern names, in order; `None` if it is no pattern, or names none.

@@ -21,13 +21,21 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// A pattern of whole names: `*` and `?`. A byte that is marked as quoted means itself.
+    /// A pattern of whole names: `*`, `?`, `[a-z]` and `[!a-z]`. A byte that is marked as quoted means itself.
     pub fn of_names(bytes: impl IntoIterator<Item = (u8, bool)>) -> Self {
+        let (text, quoted): (Vec<u8>, Vec<bool>) = bytes.into_iter().unzip();
         let mut atoms = Vec::new();
-        for (byte, quoted) in bytes {
-            match byte {
-                b'*' if !quoted => atoms.push((Atom::Any, true)),
-                b'?' if !quoted => atoms.push((Atom::Any, false)),
+        let mut at = 0;
+        while let Some(&byte) = text.get(at) {
+            at += 1;
+            let plain = !quoted[at - 1];
+            match (byte, one_of(&text[at..], b'!')) {
+                (b'*', _) if plain => atoms.push((Atom::Any, true)),
+                (b'?', _) if plain => atoms.push((Atom::Any, false)),
+                (b'[', Some((atom, after))) if plain => {
+                    atoms.push((atom, false));
+                    at = text.len() - after.len();
+                }
                 _ => atoms.push((Atom::This(byte), false)),
             }
         }
@@ -55,7 +63,7 @@ impl Pattern {
                 b'*' if !first => pattern.star(),
                 b'.' => pattern.atoms.push((Atom::Any, false)),
                 b'[' => {
-                    let (atom, after) = one_of(rest).ok_or("a [ without its ]")?;
+                    let (atom, after) = one_of(rest, b'^').ok_or("a [ without its ]")?;
                     pattern.atoms.push((atom, false));
                     rest = after;
                 }
@@ -123,9 +131,12 @@ impl Pattern {
     }
 }
 
-/// What stands between `[` and `]`, and what follows.
-fn one_of(text: &[u8]) -> Option<(Atom, &[u8])> {
-    let (not, text) = text.strip_prefix(b"^").map_or((false, text), |rest| (true, rest));
+/// What stands between `[` and `]`, and what follows; `negation` at its beginning turns it around.
+fn one_of(text: &[u8], negation: u8) -> Option<(Atom, &[u8])> {
+    let (not, text) = match text {
+        [first, rest @ ..] if *first == negation => (true, rest),
+        _ => (false, text),
+    };
     // A ] at the beginning is one of them.
     let length = 1 + text.iter().skip(1).position(|byte| *byte == b']')?;
     let (mut inside, after) = (&text[..length], &text[length + 1..]);
@@ -150,8 +161,16 @@ mod tests {
     #[test]
     fn names() {
         let of = |text: &str| Pattern::of_names(text.bytes().map(|byte| (byte, false)));
-        for (pattern, name, expected) in [("*.txt", "a.txt", true), ("*.txt", "a.txt2", false), ("?", "ab", false), ("a*b*c", "axxbyyc", true), ("", "", true)]
-        {
+        for (pattern, name, expected) in [
+            ("*.txt", "a.txt", true),
+            ("*.txt", "a.txt2", false),
+            ("?", "ab", false),
+            ("a*b*c", "axxbyyc", true),
+            ("", "", true),
+            ("[0-9]*", "7x", true),
+            ("[!0-9]", "7", false),
+            ("[x", "[x", true),
+        ] {
             assert_eq!(of(pattern).matches(name.as_bytes()), expected, "{pattern} {name}");
         }
         assert!(!Pattern::of_names([(b'*', true)]).matches(b"x"), "a quoted star is a star");
@@ -168,6 +187,7 @@ mod tests {
             ("o$", "root", false),
             ("[0-9]*x", "x", true),
             ("[^0-9]x", "9x", false),
+            ("[!a]", "!", true),
             ("[]a]", "]", true),
             ("a\\.b", "axb", false),
             ("*a", "*a", true),
@@ -185,6 +205,7 @@ mod tests {
             if let Ok(read) = Pattern::of_lines(&pattern) {
                 read.matches(&text);
             }
+            Pattern::of_names(pattern.iter().map(|byte| (*byte, false))).matches(&text);
             prop_assert!(Pattern::fixed(&pattern).matches(&[&text[..], &pattern].concat()));
         }
     }
