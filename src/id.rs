@@ -1,4 +1,4 @@
-//! Typed identities: what a container, an image, a layer, a blob and a job are called everywhere in the house.
+//! Typed identities: what a container, a network, an image, a layer, a blob and a job are called everywhere in the house.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -122,68 +122,84 @@ pub fn chain(diffs: &[DiffId]) -> Vec<LayerId> {
     chain
 }
 
-/// A container: 64 random hexadecimal digits.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ContainerId(String);
+/// A random identity of 64 hexadecimal digits.
+macro_rules! random_id {
+    ($(#[$about:meta])* $name:ident, $what:literal) => {
+        $(#[$about])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
 
-impl ContainerId {
-    /// A new identity, from the kernel's random numbers.
-    ///
-    /// # Errors
-    /// The kernel's, if it gives no random bytes.
-    pub fn random() -> std::io::Result<Self> {
-        let mut raw = [0u8; 32];
-        rustix::rand::getrandom(&mut raw, rustix::rand::GetRandomFlags::empty())?;
-        Ok(Self(hex(&raw)))
-    }
+        impl $name {
+            /// A new identity, from the kernel's random numbers.
+            ///
+            /// # Errors
+            /// The kernel's, if it gives no random bytes.
+            pub fn random() -> std::io::Result<Self> {
+                let mut raw = [0u8; 32];
+                rustix::rand::getrandom(&mut raw, rustix::rand::GetRandomFlags::empty())?;
+                Ok(Self(hex(&raw)))
+            }
 
-    /// The first twelve digits.
-    pub fn short(&self) -> &str {
-        &self.0[..SHORT]
-    }
+            /// The first twelve digits.
+            pub fn short(&self) -> &str {
+                &self.0[..SHORT]
+            }
 
-    /// All digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ContainerId {
-    type Err = IdError;
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        if is_hex64(text) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(IdError { what: "container id", text: text.chars().take(100).collect(), expected: "64 lower-case hexadecimal digits" })
+            /// All digits.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
         }
-    }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                if is_hex64(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(IdError { what: $what, text: text.chars().take(100).collect(), expected: "64 lower-case hexadecimal digits" })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
 }
 
-impl TryFrom<String> for ContainerId {
-    type Error = IdError;
-    fn try_from(text: String) -> Result<Self, IdError> {
-        text.parse()
-    }
-}
-
-impl From<ContainerId> for String {
-    fn from(id: ContainerId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for ContainerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl fmt::Debug for ContainerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+random_id!(
+    /// A container: 64 random hexadecimal digits.
+    ContainerId,
+    "container id"
+);
+random_id!(
+    /// A network: 64 random hexadecimal digits.
+    NetworkId,
+    "network id"
+);
 
 /// A job, numbered by the store in the order of their starts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

@@ -12,6 +12,7 @@ pub mod graphdriver;
 pub mod id;
 pub mod job;
 pub mod monitor;
+pub mod networkdriver;
 pub mod registry;
 #[allow(unsafe_code)]
 pub mod sys;

@@ -1,16 +1,22 @@
 //! What a container is, as plain values: no file, no kernel, no clock is touched here.
 
+pub mod cidr;
 pub mod config;
 pub mod detach;
 pub mod host_config;
 pub mod name;
+pub mod network;
 pub mod place;
+pub mod port;
 pub mod restart;
 pub mod state;
 
+pub use cidr::Cidr;
 pub use config::Config;
 pub use host_config::{HostConfig, LogConfig, Mount, MountKind, NetworkMode, Resources};
+pub use network::{Attachment, Endpoint, Network, Subnet};
 pub use place::Place;
+pub use port::{PortBinding, Protocol, Published};
 pub use restart::RestartPolicy;
 pub use state::{State, Status, Transition};
 

@@ -5,4 +5,5 @@ pub mod clone;
 pub mod fd;
 pub mod link;
 pub mod mount;
+pub mod netlink;
 pub mod spawn;
