@@ -14,6 +14,9 @@ use crate::id::ContainerId;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// Where a store lasts unless another place is asked for.
+pub const USUAL_ROOT: &str = "/var/lib/kapal";
+
 /// The two folders a store lives in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {

@@ -108,7 +108,7 @@ impl Engine {
     /// Writes a container's new state over the status `from`.
     pub fn write_state(&self, container: &Container, from: Status) -> Result<()> {
         let row = to_row(container)?;
-        self.db().set_state(&row.id, from.as_str(), &row.status, &row.state, None)?;
+        self.db().set_state(&row.id, from.as_str(), &row.status, &row.state, !container.state.status.is_alive(), None)?;
         self.changed(Event::ContainerChanged(container.id.clone()));
         Ok(())
     }

@@ -49,7 +49,7 @@ impl Store {
         change(&mut container)?;
         let new = to_row(&container).map_err(text)?;
         let event = action.map(|action| event_row(&container, action, more));
-        db.set_state(&new.id, &row.status, &new.status, &new.state, event.as_ref()).map_err(text)?;
+        db.set_state(&new.id, &row.status, &new.status, &new.state, !container.state.status.is_alive(), event.as_ref()).map_err(text)?;
         event::poke(&task.place);
         Ok(())
     }

@@ -24,7 +24,7 @@ pub fn remove(db: &GraphDb, driver: &dyn GraphDriver, place: &Place, container: 
         marked.state.status = status;
         marked.state.removes_volumes = with_volumes;
         let row = to_row(&marked)?;
-        db.set_state(&row.id, container.state.status.as_str(), &row.status, &row.state, None)?;
+        db.set_state(&row.id, container.state.status.as_str(), &row.status, &row.state, true, None)?;
     }
     let mut errors: Vec<String> = Vec::new();
     let mut note = |what: &str, result: io::Result<()>| {

@@ -105,11 +105,12 @@ impl GraphDb {
         Ok(found)
     }
 
-    /// Writes a container's state, provided that its status is still `from`, and the event that tells of it.
+    /// Writes a container's state, provided that its status is still `from`, and the event that tells of it. One that `ended` lets
+    /// go of its places on networks and its ports.
     ///
     /// # Errors
     /// [`Error::Missing`] if it is gone, [`Error::Conflict`] if its status is another by now.
-    pub fn set_state(&self, id: &str, from: &str, status: &str, state: &str, event: Option<&EventRow>) -> Result<()> {
+    pub fn set_state(&self, id: &str, from: &str, status: &str, state: &str, ended: bool, event: Option<&EventRow>) -> Result<()> {
         self.write(|tx| {
             let now: Option<String> = tx.prepare_cached("SELECT status FROM containers WHERE id = ?1")?.query_row([id], |r| r.get(0)).optional()?;
             match now {
@@ -117,6 +118,9 @@ impl GraphDb {
                 Some(now) if now != from => Err(Error::Conflict(format!("container {id} is {now} by now, not {from}"))),
                 Some(_) => {
                     tx.prepare_cached("UPDATE containers SET status = ?2, state = ?3 WHERE id = ?1")?.execute(params![id, status, state])?;
+                    if ended {
+                        super::networks::release(tx, id)?;
+                    }
                     tell(tx, event);
                     Ok(())
                 }
@@ -156,6 +160,7 @@ impl GraphDb {
             }
             tx.prepare_cached("DELETE FROM container_layers WHERE container = ?1")?.execute([id])?;
             tx.prepare_cached("DELETE FROM container_volumes WHERE container = ?1")?.execute([id])?;
+            super::networks::release(tx, id)?;
             tx.prepare_cached("DELETE FROM containers WHERE id = ?1")?.execute([id])?;
             tell(tx, event);
             Ok(gone)

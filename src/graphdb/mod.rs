@@ -1,4 +1,4 @@
-//! The graph database: names and relations of images, layers, containers and volumes, jobs and events, in SQLite.
+//! The graph database: names and relations of images, layers, containers, volumes and networks, jobs and events, in SQLite.
 //!
 //! It knows rows and strings and no other room. Every process that works on the store opens it; SQLite's write-ahead
 //! log lets readers go on beside one writer, and a transaction is what makes a name unique among all of them.
@@ -8,6 +8,8 @@
 //!              │  └──► image_blobs                   ▲
 //!              ▲                                     │
 //!  containers ─┘──────────────► container_layers ────┘
+//!      ▲ └──────── endpoints ──► networks
+//!      └── ports
 //! ```
 //!
 //! Durability: with `synchronous=NORMAL` a committed transaction survives the death of any process; a power failure
@@ -19,6 +21,8 @@ mod images;
 mod jobs;
 mod leftover;
 mod lineage;
+mod networks;
+mod schema;
 mod volumes;
 
 pub use containers::ContainerRow;
@@ -26,6 +30,8 @@ pub use events::EventRow;
 pub use images::{BlobRow, ImageRow, LayerRow, TagRow};
 pub use jobs::JobRow;
 pub use lineage::{ShareRow, StandRow};
+pub use networks::{Claim, EndpointRow, NetworkRow, PortRow, Pool};
+pub use schema::VERSION as SCHEMA_VERSION;
 pub use volumes::VolumeRow;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
@@ -33,55 +39,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The version of the tables below; a store with a higher one was written by a newer kapal.
-pub const SCHEMA_VERSION: i64 = 1;
-
 /// A write-ahead log of this many bytes is worth the syncs of moving it into the file.
 const LONG_LOG: u64 = 512 << 10;
 
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(30);
-
-const SCHEMA: &str = "
-CREATE TABLE layers (
-    driver TEXT NOT NULL, id TEXT NOT NULL, parent TEXT, diff TEXT NOT NULL, size INTEGER NOT NULL, created INTEGER NOT NULL,
-    PRIMARY KEY (driver, id)) WITHOUT ROWID;
-CREATE INDEX layers_by_parent ON layers (driver, parent);
-CREATE TABLE images (
-    driver TEXT NOT NULL, id TEXT NOT NULL, manifest TEXT NOT NULL, media_type TEXT NOT NULL, size INTEGER NOT NULL, created INTEGER NOT NULL,
-    PRIMARY KEY (driver, id)) WITHOUT ROWID;
-CREATE TABLE image_layers (
-    driver TEXT NOT NULL, image TEXT NOT NULL, position INTEGER NOT NULL, layer TEXT NOT NULL,
-    PRIMARY KEY (driver, image, position)) WITHOUT ROWID;
-CREATE INDEX image_layers_by_layer ON image_layers (driver, layer);
-CREATE TABLE image_blobs (
-    driver TEXT NOT NULL, image TEXT NOT NULL, position INTEGER NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, media_type TEXT NOT NULL,
-    PRIMARY KEY (driver, image, position)) WITHOUT ROWID;
-CREATE INDEX image_blobs_by_digest ON image_blobs (digest);
-CREATE TABLE tags (
-    driver TEXT NOT NULL, name TEXT NOT NULL, image TEXT NOT NULL, is_digest INTEGER NOT NULL,
-    PRIMARY KEY (driver, name)) WITHOUT ROWID;
-CREATE INDEX tags_by_image ON tags (driver, image);
-CREATE TABLE containers (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, status TEXT NOT NULL, driver TEXT NOT NULL, image TEXT, created INTEGER NOT NULL,
-    json TEXT NOT NULL, state TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX containers_by_status ON containers (status);
-CREATE TABLE container_layers (
-    container TEXT NOT NULL, driver TEXT NOT NULL, layer TEXT NOT NULL,
-    PRIMARY KEY (container, layer)) WITHOUT ROWID;
-CREATE INDEX container_layers_by_layer ON container_layers (driver, layer);
-CREATE TABLE volumes (
-    name TEXT PRIMARY KEY, created INTEGER NOT NULL, anonymous INTEGER NOT NULL, labels TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE container_volumes (
-    container TEXT NOT NULL, volume TEXT NOT NULL,
-    PRIMARY KEY (container, volume)) WITHOUT ROWID;
-CREATE INDEX container_volumes_by_volume ON container_volumes (volume);
-CREATE TABLE jobs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, verb TEXT NOT NULL, title TEXT NOT NULL, state TEXT NOT NULL, started INTEGER NOT NULL, finished INTEGER,
-    error TEXT NOT NULL DEFAULT '', progress TEXT NOT NULL DEFAULT '', pid INTEGER NOT NULL, pid_start INTEGER NOT NULL);
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, kind TEXT NOT NULL, action TEXT NOT NULL, actor TEXT NOT NULL, attributes TEXT NOT NULL);
-";
 
 /// Why the database did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -143,9 +105,11 @@ impl GraphDb {
         if found > SCHEMA_VERSION {
             return Err(Error::Newer { path: file.to_owned(), found });
         }
-        if found == 0 {
-            write_ahead(&connection)?;
-            create(&mut connection)?;
+        if found < SCHEMA_VERSION {
+            if found == 0 {
+                write_ahead(&connection)?;
+            }
+            schema::bring_up(&mut connection)?;
         }
         connection.set_prepared_statement_cache_capacity(32);
         Ok(Self { connection: Mutex::new(connection) })
@@ -200,18 +164,6 @@ fn write_ahead(connection: &Connection) -> Result<()> {
             other => return Ok(other?),
         }
     }
-}
-
-/// Makes the tables, unless another process did so meanwhile.
-fn create(connection: &mut Connection) -> Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version == 0 {
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-    }
-    transaction.commit()?;
-    Ok(())
 }
 
 /// Reads all rows of a query.

@@ -7,9 +7,19 @@
 //! crash left behind is found without the store's rows, and nothing of another store is ever touched. Changes of one
 //! network are ordered by the caller with [`lock`].
 
-use crate::container::{Endpoint, Network};
+mod bridge;
+pub mod message;
+mod plain;
+
+use crate::container::place::USUAL_ROOT;
+use crate::container::{Cidr, Endpoint, Network, Place};
+use crate::id::Digest;
+use crate::sys::netlink::{Netlink, ROUTE};
 use std::io;
 use std::os::fd::BorrowedFd;
+
+/// The most parts of one pool that are looked at.
+const MOST_PARTS: usize = 65_536;
 
 /// A driver of networks. Every call is short and blocks.
 pub trait NetworkDriver: Send + Sync {
@@ -33,4 +43,100 @@ pub trait NetworkDriver: Send + Sync {
 
     /// Takes the network's link away; one that is not there is no error.
     fn down(&self, network: &Network) -> Vec<io::Error>;
+}
+
+/// What everything made for one store carries, so that stores beside each other never touch each other's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Written on each link.
+    pub alias: String,
+    /// The name of the firewall's table.
+    pub table: String,
+    /// The link of the network that is there without being asked for.
+    pub default_link: String,
+}
+
+impl Mark {
+    /// The mark of the store at `place`. That of the usual place has the plain names.
+    pub fn of(place: &Place) -> Self {
+        let root = place.root.to_string_lossy();
+        // An alias may have 255 bytes.
+        let alias: String = format!("kapal {root}").chars().take(60).collect();
+        let digest = Digest::of(root.as_bytes());
+        let tag = &digest.hex()[..6];
+        if place.root == std::path::Path::new(USUAL_ROOT) {
+            return Self { alias, table: "kapal".to_owned(), default_link: "kapal0".to_owned() };
+        }
+        Self { alias: format!("{alias} {tag}"), table: format!("kapal-{tag}"), default_link: format!("kapal-{tag}") }
+    }
+}
+
+/// Orders those who change networks of this machine: a lock on the network namespace itself, let go by whoever ends.
+#[derive(Debug)]
+pub struct Lock(#[allow(dead_code, reason = "held, not read")] std::fs::File);
+
+/// Takes that lock: shared by those who only add to what is up, alone for those who take away or replace.
+///
+/// # Errors
+/// The kernel's.
+pub fn lock(alone: bool) -> io::Result<Lock> {
+    use rustix::fs::FlockOperation;
+    let namespace = std::fs::File::open("/proc/self/ns/net")?;
+    let how = if alone { FlockOperation::LockExclusive } else { FlockOperation::LockShared };
+    loop {
+        match rustix::fs::flock(&namespace, how) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return Ok(other.map(|()| Lock(namespace))?),
+        }
+    }
+}
+
+/// Takes away every link of this store that is not among `known`: what a crash left. Goes on after an error and gives
+/// how many went, and all errors.
+pub fn sweep(mark: &Mark, known: &[String]) -> (usize, Vec<io::Error>) {
+    let swept = || -> io::Result<(usize, Vec<io::Error>)> {
+        let mut netlink = Netlink::open(ROUTE)?;
+        let strays: Vec<message::Link> =
+            message::links(&mut netlink)?.into_iter().filter(|link| link.alias == mark.alias && !known.contains(&link.name)).collect();
+        let mut batch: Vec<Vec<u8>> = strays.iter().map(|link| message::delete_link(link.index)).collect();
+        if batch.is_empty() {
+            return Ok((0, Vec::new()));
+        }
+        let results = netlink.batch(&mut batch)?;
+        let gone = results.iter().filter(|result| result.is_ok()).count();
+        let failed = |(result, link): (io::Result<()>, &message::Link)| match result {
+            Err(error) if error.raw_os_error() != Some(libc::ENODEV) => {
+                Some(io::Error::new(error.kind(), format!("cannot take the link {} away: {error}", link.name)))
+            }
+            _ => None,
+        };
+        Ok((gone, results.into_iter().zip(&strays).filter_map(failed).collect()))
+    };
+    swept().unwrap_or_else(|error| (0, vec![error]))
+}
+
+/// The first of the `pools` parts, in their order, that overlaps neither a route of this machine nor any of `taken`.
+///
+/// # Errors
+/// The kernel's, if it does not tell its routes.
+pub fn free_block(pools: &[(Cidr, u8)], taken: &[Cidr]) -> io::Result<Option<Cidr>> {
+    let mut netlink = Netlink::open(ROUTE)?;
+    let routes: Vec<Cidr> = message::routes(&mut netlink)?.into_iter().map(|route| route.to).filter(|to| to.prefix() > 0).collect();
+    Ok(free_among(pools, &routes, taken))
+}
+
+fn free_among(pools: &[(Cidr, u8)], routes: &[Cidr], taken: &[Cidr]) -> Option<Cidr> {
+    let parts = pools.iter().flat_map(|(pool, prefix)| (0..).map_while(move |at| pool.part(*prefix, at)).take(MOST_PARTS));
+    parts.into_iter().find(|part| !routes.iter().chain(taken).any(|other| other.overlaps(part)))
+}
+
+/// Opens a driver for a store.
+pub type Open = fn(mark: &Mark) -> Box<dyn NetworkDriver>;
+
+/// The drivers, by their names.
+pub const DRIVERS: &[(&str, Open)] = &[("bridge", bridge::open), ("host", plain::host), ("null", plain::none)];
+
+/// The driver so named.
+pub fn open(name: &str, mark: &Mark) -> Option<Box<dyn NetworkDriver>> {
+    DRIVERS.iter().find(|(known, _)| *known == name).map(|(_, open)| open(mark))
 }
