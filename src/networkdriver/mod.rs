@@ -8,6 +8,7 @@
 //! network are ordered by the caller with [`lock`].
 
 mod bridge;
+pub mod firewall;
 pub mod message;
 mod plain;
 

@@ -3,6 +3,7 @@
 //! Source: RFC 3549, linux/netlink.h, netlink(7).
 
 use netlink_sys::{Socket, SocketAddr};
+use rustix::net::RecvFlags as Flags;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -77,24 +78,26 @@ impl Netlink {
             bytes.extend_from_slice(message);
             self.sequence = self.sequence.wrapping_add(1);
         }
-        self.enlarge(bytes.len());
+        self.enlarge(bytes.len(), messages.len());
         self.socket.send(&bytes, 0)?;
-        let mut left = waiting.iter().filter(|waits| **waits).count();
-        while left > 0 {
-            for (sequence, answer) in self.receive()? {
+        // The kernel has done all of it when the sending returns: what it has to say lies there.
+        while let Some(answers) = self.receive(Flags::DONTWAIT)? {
+            for (sequence, _, answer) in answers {
                 let at = sequence.wrapping_sub(first) as usize;
                 if answer.kind != NLMSG_ERROR || at >= results.len() {
                     continue;
                 }
+                waiting[at] = false;
                 let code = number(&answer.payload, 0) as i32;
-                if code != 0 {
+                // The first word counts; a message that asked for none still hears of its failure.
+                if code != 0 && results[at].is_ok() {
                     results[at] = Err(io::Error::from_raw_os_error(-code));
                 }
-                // A message that asked for no word still hears of its failure.
-                if std::mem::take(&mut waiting[at]) {
-                    left -= 1;
-                }
             }
+        }
+        // One that fails as a whole is told about at its first message only.
+        for (result, _) in results.iter_mut().zip(waiting).filter(|(_, waits)| *waits) {
+            *result = Err(io::Error::other("the kernel did not come to it"));
         }
         Ok(results)
     }
@@ -104,54 +107,66 @@ impl Netlink {
     /// # Errors
     /// The kernel's refusal, or the conversation broke down.
     pub fn ask(&mut self, message: &mut [u8]) -> io::Result<Vec<Answer>> {
+        let mut answers = Vec::new();
+        self.each(message, |answer| answers.push(answer))?;
+        Ok(answers)
+    }
+
+    /// As [`Netlink::ask`], for lists too long to be kept: gives each answer as it comes.
+    ///
+    /// # Errors
+    /// The kernel's refusal, or the conversation broke down.
+    pub fn each(&mut self, message: &mut [u8], mut take: impl FnMut(Answer)) -> io::Result<()> {
         const NLM_F_MULTI: u16 = 2;
         let own = self.sequence;
         self.sequence = self.sequence.wrapping_add(1);
         message[8..12].copy_from_slice(&own.to_ne_bytes());
         self.socket.send(message, 0)?;
-        let mut answers = Vec::new();
         loop {
-            let mut more = false;
-            for (sequence, flags, answer) in self.receive_flagged()? {
+            let (mut more, mut some) = (false, false);
+            for (sequence, flags, answer) in self.receive(Flags::empty())?.unwrap_or_default() {
                 if sequence != own {
                     continue;
                 }
                 match answer.kind {
-                    NLMSG_DONE => return Ok(answers),
+                    NLMSG_DONE => return Ok(()),
                     NLMSG_ERROR => match number(&answer.payload, 0) as i32 {
-                        0 => return Ok(answers),
+                        0 => return Ok(()),
                         code => return Err(io::Error::from_raw_os_error(-code)),
                     },
                     _ => {
-                        more |= flags & NLM_F_MULTI != 0;
-                        answers.push(answer);
+                        (more, some) = (more | (flags & NLM_F_MULTI != 0), true);
+                        take(answer);
                     }
                 }
             }
-            if !more && !answers.is_empty() {
-                return Ok(answers);
+            if some && !more {
+                return Ok(());
             }
         }
     }
 
-    /// Room for a long batch: the kernel takes a piece of at most its sending buffer.
-    fn enlarge(&mut self, bytes: usize) {
+    /// Room for a long batch and the answers to it: the kernel takes a piece of at most its sending buffer, and each
+    /// answer takes up to a page of the receiving one.
+    fn enlarge(&mut self, bytes: usize, messages: usize) {
+        use rustix::net::sockopt::{set_socket_recv_buffer_size_force, set_socket_send_buffer_size_force};
+        // Where they may not grow, the kernel says so at the sending, or that answers were lost.
         if bytes > 64 << 10 {
-            // Where it may not grow, the kernel says so at the sending.
-            let _ = rustix::net::sockopt::set_socket_send_buffer_size_force(&self.socket, bytes * 2);
+            let _ = set_socket_send_buffer_size_force(&self.socket, bytes * 2);
+        }
+        if messages > 64 {
+            let _ = set_socket_recv_buffer_size_force(&self.socket, messages.saturating_mul(2048));
         }
     }
 
-    fn receive(&mut self) -> io::Result<Vec<(u32, Answer)>> {
-        Ok(self.receive_flagged()?.into_iter().map(|(sequence, _, answer)| (sequence, answer)).collect())
-    }
-
-    fn receive_flagged(&mut self) -> io::Result<Vec<(u32, u16, Answer)>> {
+    /// What has come, or waits for it; `None` if it is not to wait and nothing is there.
+    fn receive(&mut self, flags: Flags) -> io::Result<Option<Vec<(u32, u16, Answer)>>> {
         let mut buffer = Vec::with_capacity(ANSWER);
         loop {
             buffer.clear();
-            match self.socket.recv(&mut buffer, 0) {
+            match self.socket.recv(&mut buffer, flags.bits() as i32) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
                 other => break other.map(|_| ())?,
             }
         }
@@ -164,7 +179,7 @@ impl Netlink {
             answers.push((number(rest, 8), flags, Answer { kind, payload: rest[HEADER..length].to_vec() }));
             rest = &rest[length.next_multiple_of(4).min(rest.len())..];
         }
-        Ok(answers)
+        Ok(Some(answers))
     }
 }
 

@@ -7,6 +7,7 @@ mod console;
 mod crash;
 mod engine;
 mod extract;
+mod firewall;
 mod graph;
 mod host;
 mod images;
