@@ -1,9 +1,17 @@
 //! What packets are told: one table of nftables of our own, written as a whole, and nobody else's touched.
 
-pub mod plan;
+pub mod connections;
+pub mod explain;
+pub mod obstacle;
+mod packet;
+mod plan;
 pub mod rule;
+pub mod sysctl;
 mod wire;
 
+pub use connections::forget;
+pub use explain::{Answer, Asker, Reach, explain};
+pub use obstacle::{Obstacle, obstacles};
 pub use rule::{Chain, Hook, Match, Rule, Table, Verdict};
 
 use crate::container::network::Traffic;

@@ -4,7 +4,7 @@
 //! What each part needs of the kernel, beside the options that [`Match::needs`] and [`Verdict::needs`] name:
 //! chains of kind nat in tables of family inet, `nat` and `masq` in them: 5.2; `fib`: 4.10; all others: 3.18.
 
-use super::rule::{Chain, Hook, Kind, Match, Rule, Table, Verdict};
+use super::rule::{Chain, Kind, Match, Rule, Table, Verdict};
 use crate::container::Cidr;
 use netlink_packet_core::{DefaultNla, Emitable, NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, NetlinkMessage};
 use netlink_packet_netfilter::nftables::{
@@ -268,10 +268,4 @@ fn redirect(to: SocketAddr) -> Vec<Expressions> {
         immediate(Register::Reg2, to.port().to_be_bytes().to_vec()),
         other("nat", &[(1, NFT_NAT_DNAT), (2, family.into()), (3, 1), (5, 2)]),
     ]
-}
-
-/// The hook of a number; ingress and whatever comes to be have none here.
-#[allow(dead_code)]
-pub(super) fn hook(number: u32) -> Option<Hook> {
-    [Hook::Prerouting, Hook::Input, Hook::Forward, Hook::Output, Hook::Postrouting].into_iter().find(|hook| *hook as u32 == number)
 }

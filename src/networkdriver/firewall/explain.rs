@@ -1,0 +1,150 @@
+//! Who reaches a published port, and by which rules: told from the rules themselves.
+
+use super::obstacle::Obstacle;
+use super::packet::{End, Machine, Packet, walk};
+use super::rule::{Hook, Table};
+use crate::container::network::{Forward, Network, Traffic};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Somebody who may ask for a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// This machine, at its loopback address.
+    Loopback,
+    /// This machine, at another of its addresses.
+    Machine,
+    /// Other machines.
+    Others,
+    /// A container of the same network.
+    Neighbour,
+    /// A container of this other network.
+    Network(String),
+    /// The container itself.
+    Itself,
+}
+
+/// Whether somebody reaches a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// As far as this machine's rules go.
+    Yes,
+    /// Our rules let it through; somebody else's may drop it.
+    Perhaps,
+    /// No.
+    No,
+}
+
+/// The answer for one asker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Who asks.
+    pub asker: Asker,
+    /// Where; absent if there is no address to ask at.
+    pub place: Option<SocketAddr>,
+    /// Whether it comes there.
+    pub reach: Reach,
+    /// The sentences of the rules it meets, in their order, and at the end what came of it, if that is no yes.
+    pub steps: Vec<String>,
+}
+
+impl fmt::Display for Asker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loopback => f.write_str("this machine by loopback"),
+            Self::Machine => f.write_str("this machine by its addresses"),
+            Self::Others => f.write_str("other machines"),
+            Self::Neighbour => f.write_str("containers of the same network"),
+            Self::Network(name) => write!(f, "containers of network {name}"),
+            Self::Itself => f.write_str("the container itself"),
+        }
+    }
+}
+
+/// Who reaches a published port and who does not. `foreign` are other people's chains, `local` this machine's addresses
+/// (those of its networks' links among them).
+pub fn explain(traffic: &Traffic, forward: &Forward, foreign: &[Obstacle], local: &[IpAddr]) -> Vec<Answer> {
+    let v6 = forward.port.address.is_ipv6();
+    let own = traffic.networks.iter().find(|network| network.id == forward.network);
+    let links = traffic.networks.iter().flat_map(|network| network.subnets.iter().map(|subnet| (subnet.block, network.link.as_str()))).collect();
+    let question = Question { table: Table::of(traffic), machine: Machine { addresses: local, links }, forward, foreign, own };
+    let loopback: IpAddr = if v6 { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() };
+    let place = question.place();
+    // Of those that documents use (RFC 5737, RFC 3849): nobody's.
+    let stranger: IpAddr = if v6 { Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0xffff).into() } else { Ipv4Addr::new(198, 51, 100, 255).into() };
+    let mut answers = vec![
+        question.answer(Asker::Loopback, Some(loopback), Some(loopback), None),
+        question.answer(Asker::Machine, place, place, None),
+        question.answer(Asker::Others, place, Some(stranger), Some("another link")),
+    ];
+    for network in &traffic.networks {
+        let link = Some(network.link.as_str());
+        let Some(subnet) = network.subnet(v6) else { continue };
+        // Any address but the network's own and the target's.
+        let asker = (1..).map_while(|offset| subnet.block.nth(offset)).find(|address| *address != subnet.gateway && *address != forward.target);
+        if network.id == forward.network {
+            answers.push(question.answer(Asker::Neighbour, place, asker, link));
+            answers.push(question.answer(Asker::Itself, place, Some(forward.target), link));
+        } else {
+            answers.push(question.answer(Asker::Network(network.name.clone()), place, asker, link));
+        }
+    }
+    answers
+}
+
+struct Question<'a> {
+    table: Table,
+    machine: Machine<'a>,
+    forward: &'a Forward,
+    foreign: &'a [Obstacle],
+    own: Option<&'a Network>,
+}
+
+impl Question<'_> {
+    /// Where others ask: at the published address, or at one of this machine's.
+    fn place(&self) -> Option<IpAddr> {
+        let address = self.forward.port.address;
+        let usable = |one: &&IpAddr| one.is_ipv6() == address.is_ipv6() && !one.is_loopback() && !is_link_local(**one);
+        let published = (!address.is_unspecified() && !address.is_loopback()).then_some(address);
+        // Better one that others know than that of a network's link.
+        let inner = |one: &IpAddr| self.machine.links.iter().any(|(block, _)| block.contains(*one));
+        published.or_else(|| self.machine.addresses.iter().filter(usable).min_by_key(|one| inner(one)).copied())
+    }
+
+    fn answer(&self, asker: Asker, place: Option<IpAddr>, from: Option<IpAddr>, came: Option<&str>) -> Answer {
+        let port = &self.forward.port;
+        let (Some(place), Some(from)) = (place, from) else {
+            let why = if place.is_none() { "this machine has no address of this family to ask at" } else { "the network has no room for another container" };
+            return Answer { asker, place: None, reach: Reach::No, steps: vec![why.to_owned()] };
+        };
+        let to = SocketAddr::new(place, port.port);
+        let packet = Packet { protocol: port.protocol, from, to, came: came.map(str::to_owned), goes: None, redirected: false };
+        let way = walk(&self.table, packet, &self.machine);
+        let mut steps: Vec<String> = way.rules.iter().map(|rule| rule.why.clone()).collect();
+        let mut reach = Reach::No;
+        match way.end {
+            End::Out(_, receiver) if receiver == SocketAddr::new(self.forward.target, port.inside) => reach = Reach::Yes,
+            End::Out(_, receiver) => steps.push(format!("{to} leads elsewhere, to {receiver}")),
+            End::Dropped => steps.push("dropped".to_owned()),
+            End::Here => steps.push(format!("nothing is published at {to}: this machine itself is asked")),
+            End::Lost if !port.address.is_unspecified() && place == port.address => steps.push(format!("this machine has no address {place}")),
+            End::Lost => steps.push(format!("no network in use has {}", self.forward.target)),
+        }
+        if reach == Reach::Yes && way.forwarded {
+            for obstacle in self.foreign.iter().filter(|one| one.hook == Hook::Forward && one.family.sees(port.address.is_ipv6())) {
+                reach = Reach::Perhaps;
+                let link = self.own.map_or("LINK", |network| network.link.as_str());
+                steps.push(format!("{}; to let it through: {}", obstacle.what(), obstacle.way(link).join("; ")));
+            }
+        }
+        Answer { asker, place: Some(to), reach, steps }
+    }
+}
+
+/// fe80::/10 and 169.254.0.0/16: they mean something on one link only.
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
