@@ -6,7 +6,7 @@
 //!    blobs/sha256/HEX                         operations/PID.N
 //!    overlay/ or vfs/                         listeners/PID.N.sock
 //!    containers/ID/ID-json.log                containers/ID/{lock,monitor.lock,console.sock,exec/…}
-//!    volumes/NAME/_data
+//!    volumes/NAME/_data                    names.{lock,sock,err}
 //!    booted
 //! ```
 
@@ -110,5 +110,20 @@ impl Place {
     /// A socket for each process that wants to hear of changes.
     pub fn listeners(&self) -> PathBuf {
         self.run_root.join("listeners")
+    }
+
+    /// Held by the process that answers containers' questions about names, for its life.
+    pub fn names_lock(&self) -> PathBuf {
+        self.run_root.join("names.lock")
+    }
+
+    /// Where that process listens for monitors.
+    pub fn names_socket(&self) -> PathBuf {
+        self.run_root.join("names.sock")
+    }
+
+    /// What it had to complain about.
+    pub fn names_errors(&self) -> PathBuf {
+        self.run_root.join("names.err")
     }
 }

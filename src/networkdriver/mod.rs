@@ -10,6 +10,7 @@
 mod bridge;
 pub mod firewall;
 pub mod message;
+pub mod names;
 mod plain;
 
 use crate::container::place::USUAL_ROOT;
