@@ -43,7 +43,7 @@ struct Line {
 #[derive(clap::Args, Debug)]
 struct Global {
     /// Where images and containers are kept
-    #[arg(long, value_name = "DIR", env = "KAPAL_ROOT", default_value = "/var/lib/kapal")]
+    #[arg(long, value_name = "DIR", env = "KAPAL_ROOT", default_value = crate::container::place::USUAL_ROOT)]
     root: PathBuf,
     /// Where run-time files are kept
     #[arg(long, value_name = "DIR", env = "KAPAL_RUN_ROOT", default_value = "/run/kapal")]
@@ -257,6 +257,7 @@ fn options(global: Global) -> Options {
         storage_driver: global.storage_driver.or_else(from_environment),
         insecure: global.insecure_registry,
         docker_config,
+        network: crate::engine::network::Settings::default(),
     }
 }
 

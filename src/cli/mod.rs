@@ -14,6 +14,7 @@ pub mod processes;
 pub mod progress;
 pub mod rows;
 pub mod script;
+mod settings;
 pub mod space;
 pub mod table;
 pub mod template;
@@ -24,8 +25,10 @@ pub mod workstation;
 
 pub use crate::engine::record::open as record;
 
+use crate::engine::Options;
 use crate::engine::{Engine, Error, Kind};
 use crate::text::{self, size, when, width};
+use crate::tui::config;
 use face::Face;
 use std::io::Write;
 use std::process::ExitCode;
@@ -63,7 +66,7 @@ async fn run(arguments: args::Arguments) -> ExitCode {
                 return ended(inspect::version(version.format.format.as_deref(), &mut face), failure);
             }
             let open = if has_command(&verb) { Engine::open_to_start } else { Engine::open };
-            let engine = match open(options) {
+            let engine = match settled(options).and_then(open) {
                 Ok(engine) => engine,
                 Err(error) => return fail(&error, failure),
             };
@@ -72,13 +75,13 @@ async fn run(arguments: args::Arguments) -> ExitCode {
             }
             ended(perform::perform(*verb, &engine, &mut face).await, failure)
         }
-        args::Action::Batch(script) => match Engine::open(options) {
+        args::Action::Batch(script) => match settled(options).and_then(Engine::open) {
             Ok(engine) => ended(script::run(script, &engine).await, 1),
             Err(error) => fail(&error, 1),
         },
         args::Action::Screens(record) => {
             if workstation::has_terminal() {
-                return match Engine::open(options) {
+                return match settled(options).and_then(Engine::open) {
                     Ok(engine) => ended(workstation::open(engine, record, Vec::new()).await, 1),
                     Err(error) => fail(&error, 1),
                 };
@@ -89,6 +92,14 @@ async fn run(arguments: args::Arguments) -> ExitCode {
             ExitCode::SUCCESS
         }
     }
+}
+
+/// How the engine is to be set up, with what the files of settings say.
+fn settled(mut options: Options) -> crate::engine::Result<Options> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let sources = config::sources(&config::folders(variable)).map_err(|error| Error::invalid(error.to_string()))?;
+    options.network = settings::network(&sources).map_err(Error::invalid)?;
+    Ok(options)
 }
 
 /// The status of a verb that fails by our own fault: 125 where the command inside has a status of its own.

@@ -107,7 +107,7 @@ pub fn container(listed: &Listed, whole: bool, now: Timestamp) -> Value {
         "Labels": labels.join(","),
         "Mounts": mounts.join(","),
         "LocalVolumes": c.host_config.mounts.iter().filter(|m| m.name.is_some()).count().to_string(),
-        "Networks": c.host_config.network_mode.as_str(),
+        "Networks": c.host_config.network_mode.name(),
         "Size": size,
     })
 }

@@ -1,5 +1,7 @@
 //! How this machine holds a container: limits, mounts, network, capabilities, log and restarts.
 
+use super::network::Attachment;
+use super::port::PortBinding;
 use super::restart::RestartPolicy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,6 +16,14 @@ pub struct HostConfig {
     pub mounts: Vec<Mount>,
     /// Which network it sees.
     pub network_mode: NetworkMode,
+    /// Its places on networks, the first one first; none unless the mode is [`NetworkMode::Networks`].
+    pub networks: Vec<Attachment>,
+    /// Ports that are to be reached through this machine.
+    pub port_bindings: Vec<PortBinding>,
+    /// All exposed ports are to be, each by some free port.
+    pub publish_all: bool,
+    /// At which address of this machine those are; at all of them if absent.
+    pub publish_all_at: Option<std::net::IpAddr>,
     /// What happens when its process ends.
     pub restart_policy: RestartPolicy,
     /// Its monitor removes it once it has ended.
@@ -40,7 +50,7 @@ pub struct HostConfig {
     pub ulimits: BTreeMap<String, (u64, u64)>,
     /// Size of /dev/shm in bytes; 64 MiB if absent.
     pub shm_size: Option<u64>,
-    /// `name:address` lines for /etc/hosts.
+    /// `name:address` lines for /etc/hosts; `host-gateway` in place of an address is this machine's on the first network.
     pub extra_hosts: Vec<String>,
     /// Name servers for /etc/resolv.conf in place of the machine's.
     pub dns: Vec<String>,
@@ -109,22 +119,51 @@ pub struct Mount {
 
 /// Which network a container sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(from = "String", into = "String")]
 pub enum NetworkMode {
     /// Loopback alone.
     #[default]
     None,
     /// This machine's own.
     Host,
+    /// That of another container, by its identity or name.
+    Container(String),
+    /// A place of its own on networks, of which this is the first.
+    Networks(String),
 }
 
 impl NetworkMode {
+    /// What begins the name of another container's network.
+    pub const CONTAINER: &str = "container:";
+
     /// As the user writes it.
-    pub fn as_str(&self) -> &'static str {
+    pub fn name(&self) -> String {
         match self {
-            Self::None => "none",
-            Self::Host => "host",
+            Self::None => "none".to_owned(),
+            Self::Host => "host".to_owned(),
+            Self::Container(other) => format!("{}{other}", Self::CONTAINER),
+            Self::Networks(first) => first.clone(),
         }
+    }
+}
+
+impl From<String> for NetworkMode {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "none" => Self::None,
+            "host" => Self::Host,
+            "default" => Self::Networks(super::network::DEFAULT.to_owned()),
+            _ => match text.strip_prefix(Self::CONTAINER) {
+                Some(other) => Self::Container(other.to_owned()),
+                None => Self::Networks(text),
+            },
+        }
+    }
+}
+
+impl From<NetworkMode> for String {
+    fn from(mode: NetworkMode) -> Self {
+        mode.name()
     }
 }
 

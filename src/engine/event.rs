@@ -35,6 +35,8 @@ pub enum Event {
     ImagesChanged,
     /// Volumes changed.
     VolumesChanged,
+    /// Networks, or who is on them, changed.
+    NetworksChanged,
     /// Another process changed something: look at the snapshot again.
     Missed,
 }

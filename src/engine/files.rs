@@ -165,7 +165,7 @@ impl Engine {
                 "Propagation": mount.propagation.as_deref().unwrap_or(if mount.kind == MountKind::Bind { "rprivate" } else { "" }),
             })).collect::<Vec<_>>(),
             "Config": config(container),
-            "NetworkSettings": { "Ports": {}, "Networks": {} },
+            "NetworkSettings": self.network_settings(container),
         });
         if let Some(size) = size {
             value["SizeRw"] = json!(size);
@@ -223,7 +223,7 @@ fn host_config(container: &Container) -> Value {
     let number = |value: Option<u64>| value.map_or(json!(0), |value| if value == u64::MAX { json!(-1) } else { json!(value) });
     json!({
         "Binds": host.mounts.iter().filter(|m| m.kind != MountKind::Tmpfs).map(|m| format!("{}:{}{}", m.name.as_deref().unwrap_or(&m.source), m.destination, if m.read_only { ":ro" } else { "" })).collect::<Vec<_>>(),
-        "NetworkMode": host.network_mode.as_str(),
+        "NetworkMode": host.network_mode.name(),
         "RestartPolicy": { "Name": host.restart_policy.name(), "MaximumRetryCount": match host.restart_policy { crate::container::RestartPolicy::OnFailure(most) => most, _ => 0 } },
         "AutoRemove": host.auto_remove,
         "ReadonlyRootfs": host.readonly_rootfs,

@@ -79,6 +79,7 @@ impl Engine {
         let held = self.monitor_lock(&container)?;
         std::fs::create_dir_all(self.place().container(id)).map_err(|e| Error::io("cannot make the container's folder", &e))?;
         self.fill_volumes(&container)?;
+        self.prepare_networks(&container)?;
         let task = Task { container, place: self.place().clone(), hidden: self.hidden_paths(), exec: None };
         match monitor.run(&task, held.into_fd(), first).map_err(|e| Error::io("cannot start the container's monitor", &e))? {
             Outcome::Started(_) => {
@@ -131,7 +132,7 @@ impl Engine {
     }
 
     /// Asks a container's monitor for something; `None` if there is none any more.
-    async fn ask(&self, container: &Container, request: Request) -> Result<Option<()>> {
+    pub(super) async fn ask(&self, container: &Container, request: Request) -> Result<Option<()>> {
         let Some(mut console) = self.connect(container, Hello::default()).await? else { return Ok(None) };
         match console.request(request).await {
             Ok(Ok(())) => Ok(Some(())),

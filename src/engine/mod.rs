@@ -21,6 +21,7 @@ pub mod layers;
 pub mod life;
 pub mod lock;
 pub mod logs;
+pub mod network;
 pub mod process;
 pub mod record;
 pub mod recovery;
@@ -64,6 +65,8 @@ pub struct Options {
     pub insecure: Vec<String>,
     /// The folder of `config.json` with the credentials.
     pub docker_config: PathBuf,
+    /// Where networks get their addresses from, and where ports are published.
+    pub network: network::Settings,
 }
 
 /// The engine. A clone is the same engine.

@@ -2,22 +2,30 @@
 //! memory is not kept.
 
 use super::containers::{event_row, from_row, record_event, to_row};
+use super::network::{self, rows};
 use super::{event, lock, process, removal};
-use crate::container::{Container, Status, Transition};
+use crate::container::network::Traffic;
+use crate::container::{Attachment, Container, HostConfig, Network, PortBinding, Published, Status, Transition};
 use crate::graphdb::GraphDb;
 use crate::graphdriver;
-use crate::monitor::{Record, Task};
+use crate::id::NetworkId;
+use crate::monitor::{Berth, Record, Task};
+use std::path::PathBuf;
 
 /// The store behind one monitor.
 #[derive(Debug)]
 struct Store {
     task: Task,
     database: Option<GraphDb>,
+    /// The container has, or had, places on networks.
+    claimed: bool,
+    /// Held from its end on: whoever finds it free knows that links and rules may be left.
+    leaving: Option<lock::Operation>,
 }
 
 /// Opens the store for a monitor's task.
 pub fn open(task: &Task) -> Box<dyn Record> {
-    Box::new(Store { task: task.clone(), database: None })
+    Box::new(Store { task: task.clone(), database: None, claimed: false, leaving: None })
 }
 
 fn text(error: impl std::fmt::Display) -> String {
@@ -37,6 +45,31 @@ impl Store {
     fn event(&mut self, action: &str, more: &[(&str, String)]) -> Result<(), String> {
         let (db, task) = self.opened()?;
         record_event(db, &task.container, action, more);
+        event::poke(&task.place);
+        Ok(())
+    }
+
+    /// From now on the store tells nobody any more that the container has links; the mark does.
+    fn leave(&mut self) {
+        if self.claimed && self.leaving.is_none() {
+            // Without it a crash leaves a link until the next container comes or goes; no more.
+            self.leaving = lock::Operation::begin(&self.task.place.operations()).ok();
+        }
+    }
+
+    /// Changes what its starts to come are to have.
+    fn rewrite(&mut self, change: impl FnOnce(&mut HostConfig)) -> Result<(), String> {
+        let (db, task) = self.opened()?;
+        let row = db.container(task.container.id.as_str()).map_err(text)?.ok_or("the container is gone from the store")?;
+        let mut container = from_row(&row).map_err(text)?;
+        change(&mut container.host_config);
+        db.set_container_json(&row.id, &to_row(&container).map_err(text)?.json).map_err(text)
+    }
+
+    fn network_event(&mut self, action: &str, network: &Network) -> Result<(), String> {
+        let (db, task) = self.opened()?;
+        // Events tell of changes; one that cannot be told must not undo the change.
+        let _ = db.insert_event(&rows::event(action, network, &[("container", task.container.id.as_str())]));
         event::poke(&task.place);
         Ok(())
     }
@@ -82,6 +115,7 @@ impl Record for Store {
     }
 
     fn failed(&mut self, status: i32, why: &str) -> Result<(), String> {
+        self.leave();
         let change = |container: &mut Container| {
             // One that never ran stays as it was made; one that ran before has ended.
             if container.state.status == Status::Restarting {
@@ -119,6 +153,7 @@ impl Record for Store {
         if oom_killed {
             self.event("oom", &[])?;
         }
+        self.leave();
         let change = |container: &mut Container| {
             step(container, Transition::Exit)?;
             ended(container, status, oom_killed);
@@ -132,6 +167,76 @@ impl Record for Store {
             Ok(())
         };
         self.update(change, Some("die"), &[("exitCode", status.to_string())])
+    }
+
+    fn claim(&mut self, attachments: &[Attachment]) -> Result<Vec<Berth>, String> {
+        self.claimed = true;
+        let (db, task) = self.opened()?;
+        let networks = attachments.iter().map(|attachment| named(db, &attachment.network)).collect::<Result<Vec<_>, _>>()?;
+        let claims = networks.iter().zip(attachments).map(|(network, attachment)| rows::claim(network, attachment).map_err(text));
+        let claims = claims.collect::<Result<Vec<_>, _>>()?;
+        let places = db.claim(task.container.id.as_str(), &claims, &[]).map_err(|error| refused(&error, &networks, attachments))?;
+        networks.into_iter().zip(&places).map(|(network, row)| rows::endpoint(&network, row).map(|endpoint| (network, endpoint)).map_err(text)).collect()
+    }
+
+    fn connect(&mut self, attachment: &Attachment) -> Result<Berth, String> {
+        let (db, task) = self.opened()?;
+        let network = named(db, &attachment.network)?;
+        let claim = rows::claim(&network, attachment).map_err(text)?;
+        let place = db.claim_more(task.container.id.as_str(), &ALIVE, &claim);
+        let place = place.map_err(|error| refused(&error, std::slice::from_ref(&network), std::slice::from_ref(attachment)))?;
+        let endpoint = rows::endpoint(&network, &place).map_err(text)?;
+        self.rewrite(|host| {
+            host.networks.retain(|known| known.network != attachment.network);
+            host.networks.push(attachment.clone());
+        })?;
+        self.network_event("connect", &network)?;
+        Ok((network, endpoint))
+    }
+
+    fn disconnect(&mut self, network: &NetworkId) -> Result<(), String> {
+        let (db, task) = self.opened()?;
+        let all = network::all(db).map_err(text)?;
+        db.release_place(task.container.id.as_str(), network.as_str()).map_err(text)?;
+        let Some(known) = all.into_iter().find(|known| known.id == *network) else { return Ok(()) };
+        self.rewrite(|host| host.networks.retain(|attachment| attachment.network != known.name))?;
+        self.network_event("disconnect", &known)
+    }
+
+    fn publish(&mut self, ports: &[Published], wishes: Option<&[PortBinding]>) -> Result<(), String> {
+        let (db, task) = self.opened()?;
+        let id = task.container.id.as_str();
+        // Before its process runs a container is not alive yet; then it publishes all the same.
+        let states: &[&str] = if wishes.is_some() { &ALIVE } else { &["created", "exited", "running", "restarting"] };
+        db.set_ports(id, states, &rows::port_rows(id, ports)).map_err(text)?;
+        let Some(wishes) = wishes else { return Ok(()) };
+        self.rewrite(|host| {
+            host.port_bindings = wishes.to_vec();
+            // From now on what is published is what was said.
+            host.publish_all = false;
+        })?;
+        event::poke(&self.task.place);
+        Ok(())
+    }
+
+    fn traffic(&mut self) -> Result<Traffic, String> {
+        rows::traffic(self.opened()?.0).map_err(text)
+    }
+
+    fn links(&mut self) -> Result<Vec<String>, String> {
+        rows::links(self.opened()?.0).map_err(text)
+    }
+
+    fn network_of(&mut self, container: &str) -> Result<(PathBuf, PathBuf, String), String> {
+        let (db, task) = self.opened()?;
+        let found = db.containers_like(container).map_err(text)?;
+        let [row] = found.as_slice() else { return Err(format!("cannot share the network of container {container}: there is no such container")) };
+        let other = from_row(row).map_err(text)?;
+        if !other.state.status.is_alive() || !process::is_alive(other.state.pid, other.state.pid_start) {
+            return Err(format!("cannot share the network of container {}: it is not running", other.name));
+        }
+        let name = crate::execdriver::spec::hostname(&other).to_owned();
+        Ok((PathBuf::from(format!("/proc/{}/ns/net", other.state.pid)), task.place.run(&other.id), name))
     }
 
     fn rest(&mut self) {
@@ -148,6 +253,31 @@ impl Record for Store {
         let (driver, _) = graphdriver::open(&task.place.root, Some(&container.driver)).map_err(text)?;
         let _operation = lock::Operation::begin(&task.place.operations()).map_err(text)?;
         removal::remove(db, &*driver, &task.place, &container, true).map_err(text)
+    }
+}
+
+/// The states in which a container has places on networks.
+const ALIVE: [&str; 3] = ["running", "paused", "restarting"];
+
+/// The network of this name.
+fn named(db: &GraphDb, name: &str) -> Result<Network, String> {
+    match db.networks_like(name).map_err(text)?.as_slice() {
+        [row] => rows::network(row).map_err(text),
+        _ => Err(format!("network {name} not found")),
+    }
+}
+
+/// Why no place was given, in the words of networks.
+fn refused(error: &crate::graphdb::Error, networks: &[Network], attachments: &[Attachment]) -> String {
+    use crate::graphdb::Error as E;
+    let names = networks.iter().map(|network| network.name.as_str()).collect::<Vec<_>>().join(", ");
+    match error {
+        E::Taken { by, .. } => {
+            let wanted: Vec<String> = attachments.iter().flat_map(|a| a.v4.map(|v4| v4.to_string()).into_iter().chain(a.v6.map(|v6| v6.to_string()))).collect();
+            format!("the address {} is already in use by {by} on network {names}", wanted.join(" or "))
+        }
+        E::Conflict(why) => format!("no place on network {names}: {why}"),
+        other => other.to_string(),
     }
 }
 

@@ -13,6 +13,10 @@ impl Engine {
     pub fn recover(&self) -> Result<()> {
         self.distrust()?;
         let marks = lock::cut_short(&self.place().operations());
+        let released = self.release_stale()?;
+        if released || !marks.is_empty() {
+            self.sweep_networks()?;
+        }
         if !marks.is_empty() {
             self.sweep()?;
             for mark in marks {
@@ -73,6 +77,9 @@ impl Engine {
         }
         self.write_state(container, from)?;
         self.tell(container, "die", &[("exitCode", LOST.to_string())]);
+        if !container.host_config.networks.is_empty() {
+            self.sweep_networks()?;
+        }
         if container.host_config.auto_remove {
             self.finish_removal(container, true)?;
         }

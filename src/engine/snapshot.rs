@@ -1,6 +1,7 @@
 //! The truth at one moment: what a screen shows.
 
 use super::images::Image;
+use super::network::Berths;
 use super::volumes::Volume;
 use super::{Engine, Result};
 use crate::container::Container;
@@ -19,6 +20,8 @@ pub struct Snapshot {
     pub images: Vec<Image>,
     /// By name.
     pub volumes: Vec<Volume>,
+    /// By name, with who is on them.
+    pub networks: Vec<Berths>,
     /// Newest first.
     pub jobs: Vec<JobRow>,
     /// What is damaged in the store and therefore in none of these lists, a sentence each.
@@ -56,6 +59,7 @@ impl Engine {
             containers,
             images,
             volumes: self.volumes()?,
+            networks: self.berths()?,
             jobs: self.jobs()?,
             damaged: damaged.into_iter().map(|error| error.message).collect(),
         })

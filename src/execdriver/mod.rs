@@ -42,6 +42,18 @@ pub struct Bundle<'a> {
     pub stdio: Stdio,
     /// A small init runs as the first process, passes signals on and reaps orphans.
     pub init: bool,
+    /// What is to be done from outside once its namespaces are there and before its command runs.
+    pub meanwhile: Option<Meanwhile<'a>>,
+}
+
+/// Work from outside on a container that is coming up: given its first process, it gives its links, say. It is done while
+/// the process sets up the inside, which waits for it.
+pub struct Meanwhile<'a>(pub &'a dyn Fn(i32) -> Result<(), String>);
+
+impl std::fmt::Debug for Meanwhile<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
 }
 
 /// A process beside the first one.

@@ -91,11 +91,13 @@ const MASKED: [&str; 12] = [
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Files that the monitor wrote for the container, on this machine.
+/// What the monitor prepared for the container, on this machine.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     /// For /etc/hosts, /etc/hostname and /etc/resolv.conf: (here, inside).
     pub etc: Vec<(PathBuf, &'static str)>,
+    /// The network namespace of another that it shares, and the host name there.
+    pub shared_network: Option<(PathBuf, String)>,
 }
 
 /// Tools of this machine for one command in a container.
@@ -210,11 +212,15 @@ pub fn spec(container: &Container, user: &User, files: &Files) -> Result<Spec, S
         "ociVersion": "1.2.0",
         "process": process(container, user, &container.command(), &env, &config.working_dir, config.tty, &capabilities(host)),
         "root": { "path": "rootfs", "readonly": host.readonly_rootfs },
-        "hostname": if host.host_uts { "" } else { hostname(container) },
+        "hostname": match &files.shared_network {
+            _ if host.host_uts => "",
+            Some((_, name)) => name,
+            None => hostname(container),
+        },
         "domainname": config.domainname,
         "mounts": mounts(host, files),
         "linux": {
-            "namespaces": namespaces(host),
+            "namespaces": namespaces(host, files),
             "resources": resources(host),
             "sysctl": host.sysctls,
             "maskedPaths": masked,
@@ -239,16 +245,17 @@ pub fn exec_process(container: &Container, user: &User, options: &ExecOptions) -
     serde_json::from_value(value).map_err(|error| format!("the command does not fit the runtime specification: {error}"))
 }
 
-fn namespaces(host: &HostConfig) -> Vec<Value> {
+fn namespaces(host: &HostConfig, files: &Files) -> Vec<Value> {
     let shared = [
         ("mount", false),
         ("cgroup", false),
         ("pid", host.host_pid),
         ("ipc", host.host_ipc),
         ("uts", host.host_uts),
-        ("network", host.network_mode == NetworkMode::Host),
+        ("network", host.network_mode == NetworkMode::Host || files.shared_network.is_some()),
     ];
-    shared.iter().filter(|(_, shared)| !shared).map(|(kind, _)| json!({ "type": kind })).collect()
+    let own = shared.iter().filter(|(_, shared)| !shared).map(|(kind, _)| json!({ "type": kind }));
+    own.chain(files.shared_network.iter().map(|(path, _)| json!({ "type": "network", "path": path }))).collect()
 }
 
 fn mounts(host: &HostConfig, files: &Files) -> Vec<Value> {

@@ -30,7 +30,7 @@ pub use events::EventRow;
 pub use images::{BlobRow, ImageRow, LayerRow, TagRow};
 pub use jobs::JobRow;
 pub use lineage::{ShareRow, StandRow};
-pub use networks::{Claim, EndpointRow, NetworkRow, PortRow, Pool};
+pub use networks::{Claim, EndpointRow, NetworkRow, Pool, PortRow};
 pub use schema::VERSION as SCHEMA_VERSION;
 pub use volumes::VolumeRow;
 

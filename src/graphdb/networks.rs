@@ -133,8 +133,7 @@ fn choose(tx: &Transaction<'_>, network: &str, family: usize, pool: &Pool) -> Re
 
 /// The first number from `first` to `last` that nobody has.
 fn gap(tx: &Transaction<'_>, network: &str, column: &str, first: i64, last: i64, kept: &[i64]) -> Result<Option<i64>> {
-    let mut statement =
-        tx.prepare_cached(&format!("SELECT {column} FROM endpoints WHERE network = ?1 AND {column} BETWEEN ?2 AND ?3 ORDER BY {column}"))?;
+    let mut statement = tx.prepare_cached(&format!("SELECT {column} FROM endpoints WHERE network = ?1 AND {column} BETWEEN ?2 AND ?3 ORDER BY {column}"))?;
     let mut taken = statement.query(params![network, first, last])?;
     let mut next = first;
     loop {
@@ -284,6 +283,13 @@ impl GraphDb {
         rows(&self.connection(), &format!("{ENDPOINTS} WHERE container = ?1 ORDER BY position"), [container], read_endpoint)
     }
 
+    /// The containers that have places or ports though they are not alive: being started, or left so by a crash.
+    pub fn stale_berths(&self) -> Result<Vec<String>> {
+        const SQL: &str = "SELECT c.id FROM containers c WHERE c.status NOT IN ('running', 'paused', 'restarting')
+            AND c.id IN (SELECT container FROM endpoints UNION SELECT container FROM ports)";
+        rows(&self.connection(), SQL, [], |row| row.get(0))
+    }
+
     /// All places.
     pub fn endpoints(&self) -> Result<Vec<EndpointRow>> {
         rows(&self.connection(), &format!("{ENDPOINTS} ORDER BY container, position"), [], read_endpoint)
@@ -335,8 +341,15 @@ fn take(tx: &Transaction<'_>, container: &str, position: i64, claim: &Claim) -> 
     for (family, pool) in claim.pools.iter().enumerate() {
         numbers[family] = pool.as_ref().map(|pool| choose(tx, &claim.network, family, pool)).transpose()?;
     }
-    tx.prepare_cached("INSERT INTO endpoints (container, network, position, v4, v6, json, aliases) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-        .execute(params![container, claim.network, position, numbers[0], numbers[1], claim.json, claim.aliases.join(" ")])?;
+    tx.prepare_cached("INSERT INTO endpoints (container, network, position, v4, v6, json, aliases) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(params![
+        container,
+        claim.network,
+        position,
+        numbers[0],
+        numbers[1],
+        claim.json,
+        claim.aliases.join(" ")
+    ])?;
     let (network, json, aliases) = (claim.network.clone(), claim.json.clone(), claim.aliases.clone());
     Ok(EndpointRow { container: container.to_owned(), network, position, numbers, json, aliases })
 }
@@ -348,8 +361,13 @@ fn publish(tx: &Transaction<'_>, container: &str, ports: &[PortRow]) -> Result<(
         if let Some(by) = holder {
             return Err(Error::Taken { name: format!("{}:{}/{}", port.address, port.port, port.protocol), by: format!("container {by}") });
         }
-        tx.prepare_cached("INSERT INTO ports (protocol, address, port, container, inside) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![port.protocol, port.address, port.port, container, port.inside])?;
+        tx.prepare_cached("INSERT INTO ports (protocol, address, port, container, inside) VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+            port.protocol,
+            port.address,
+            port.port,
+            container,
+            port.inside
+        ])?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::options::ContainerOptions;
 use super::pull::Pull;
-use super::settle;
+use super::{attachments, settle};
 use crate::container::{Config, Container, HOST_IMAGE, HostConfig, MountKind, State, name};
 use crate::engine::check;
 use crate::engine::images::Image;
@@ -124,6 +124,7 @@ async fn image(name: &str, options: &ContainerOptions, context: &JobContext) -> 
 fn make(options: &ContainerOptions, mut host: HostConfig, source: Source, context: &JobContext) -> Result<Created> {
     let engine = &context.engine;
     let config = settle::config(options, source.config)?;
+    let mut warnings = attachments::resolve(&mut host, &config, engine)?;
     settle::image_volumes(&config, &mut host);
     volumes_from(options, &mut host, context)?;
     for (path, _, _) in &host.devices {
@@ -163,7 +164,7 @@ fn make(options: &ContainerOptions, mut host: HostConfig, source: Source, contex
         cidfile(file, &id)?;
     }
     engine.tell(&container, "create", &[]);
-    let warnings = check::unheeded(&container.host_config.resources);
+    warnings.extend(check::unheeded(&container.host_config.resources));
     Ok(Created { id, name: container.name, warnings })
 }
 

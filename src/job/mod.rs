@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod attach;
+mod attachments;
 pub mod commit;
 pub mod contents;
 pub mod copy;

@@ -4,7 +4,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// Options of docker's, of these verbs and others, that this version knows by name and cannot carry yet.
-pub const LATER: [&str; 46] = [
+pub const LATER: [&str; 37] = [
     "--annotation",
     "--blkio-weight-device",
     "--cgroupns",
@@ -30,27 +30,18 @@ pub const LATER: [&str; 46] = [
     "--health-timeout",
     "--io-maxbandwidth",
     "--io-maxiops",
-    "--ip",
-    "--ip6",
     "--isolation",
     "--kernel-memory",
     "--link",
     "--link-local-ip",
-    "--mac-address",
     "--memory-swappiness",
-    "--net-alias",
-    "--network-alias",
     "--no-healthcheck",
-    "--publish",
-    "--publish-all",
     "--runtime",
     "--storage-opt",
     "--tree",
     "--use-api-socket",
     "--userns",
     "--volume-driver",
-    "-p",
-    "-P",
 ];
 
 /// How a container is to be made.
@@ -113,10 +104,28 @@ pub struct ContainerOptions {
     /// Its own files cannot be written
     #[arg(long)]
     pub read_only: bool,
-    /// Its own network namespace with loopback alone (none), or this machine's network (host)
-    #[arg(long, visible_alias = "net", value_name = "none|host")]
-    pub network: Option<String>,
-    /// Add a line to /etc/hosts; host-gateway is this machine (with --network host)
+    /// Network by name (repeatable; or name=NAME,alias=…,ip=…,ip6=…,mac-address=…), none, host or container:NAME
+    #[arg(long, visible_alias = "net", value_name = "NETWORK")]
+    pub network: Vec<String>,
+    /// Name beside its own on the first network
+    #[arg(long, visible_alias = "net-alias", value_name = "NAME")]
+    pub network_alias: Vec<String>,
+    /// IPv4 address on the first network
+    #[arg(long, value_name = "ADDRESS")]
+    pub ip: Option<String>,
+    /// IPv6 address on the first network
+    #[arg(long, value_name = "ADDRESS")]
+    pub ip6: Option<String>,
+    /// Hardware address on the first network
+    #[arg(long, value_name = "ADDRESS")]
+    pub mac_address: Option<String>,
+    /// Publish a port of the container on this machine
+    #[arg(short = 'p', long, value_name = "[[ADDRESS:]PORT:]INSIDE[/PROTOCOL]")]
+    pub publish: Vec<String>,
+    /// Publish all exposed ports, each by a free one
+    #[arg(short = 'P', long)]
+    pub publish_all: bool,
+    /// Add a line to /etc/hosts; host-gateway is this machine
     #[arg(long, value_name = "NAME:ADDRESS")]
     pub add_host: Vec<String>,
     /// Name server

@@ -116,7 +116,7 @@ fn matches(container: &Container, key: &str, value: &str) -> bool {
         "volume" => {
             container.host_config.mounts.iter().any(|mount| mount.name.as_deref() == Some(value) || mount.destination == value || mount.source == value)
         }
-        "network" => container.host_config.network_mode.as_str() == value,
+        "network" => container.host_config.network_mode.name() == value,
         "before" => container.created.to_string().as_str() < value,
         "since" => container.created.to_string().as_str() > value,
         _ => false,

@@ -1,7 +1,7 @@
 //! From options and an image's configuration to what a container is: pure but for looking at the files they name.
 
 use super::options::ContainerOptions;
-use super::{mounts, values};
+use super::{attachments, mounts, values};
 use crate::container::config::set_env;
 use crate::container::{Config, HostConfig, LogConfig, Mount, MountKind, NetworkMode, Resources, RestartPolicy};
 use crate::engine::{Error, Kind, Result};
@@ -130,7 +130,6 @@ pub fn host_config(options: &ContainerOptions) -> Result<HostConfig> {
     }
     let mut host = HostConfig {
         mounts: all_mounts(options)?,
-        network_mode: network(options.network.as_deref())?,
         restart_policy,
         auto_remove: options.rm,
         readonly_rootfs: options.read_only,
@@ -162,6 +161,7 @@ pub fn host_config(options: &ContainerOptions) -> Result<HostConfig> {
     if !host.cgroup_parent.is_empty() && (!host.cgroup_parent.starts_with('/') || host.cgroup_parent.split('/').any(|part| part == "..")) {
         return Err(Error::invalid(format!("--cgroup-parent {:?}: expected an absolute path without \"..\"", host.cgroup_parent)));
     }
+    attachments::settle(options, &mut host)?;
     security(options, &mut host)?;
     named_lists(options, &mut host)?;
     Ok(host)
@@ -188,14 +188,6 @@ fn existing(mount: Mount) -> Result<Mount> {
         return Err(Error::invalid(format!("invalid --mount: bind source path does not exist: {}", mount.source)).hint("make it first, or use -v"));
     }
     Ok(mount)
-}
-
-fn network(mode: Option<&str>) -> Result<NetworkMode> {
-    match mode {
-        None | Some("none") => Ok(NetworkMode::None),
-        Some("host") => Ok(NetworkMode::Host),
-        Some(other) => Err(Error::new(Kind::Unsupported, format!("network {other:?} is not in this version: choose none or host"))),
-    }
 }
 
 fn shared_namespace(option: &str, value: Option<&str>) -> Result<bool> {
@@ -316,8 +308,14 @@ fn named_lists(options: &ContainerOptions, host: &mut HostConfig) -> Result<()> 
     }
     for text in &options.add_host {
         let (name, address) = text.split_once([':', '=']).ok_or_else(|| Error::invalid(format!("invalid --add-host {text:?}: expected NAME:ADDRESS")))?;
-        let address = if address == "host-gateway" { gateway(text, &host.network_mode)? } else { address.trim_matches(['[', ']']) };
-        if name.is_empty() || name.bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control()) || address.parse::<std::net::IpAddr>().is_err() {
+        if address == "host-gateway" && host.network_mode == NetworkMode::None {
+            return Err(Error::conflict(format!("--add-host {text}: without a network nothing leads to this machine")));
+        }
+        let address = address.trim_matches(['[', ']']);
+        if name.is_empty()
+            || name.bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control())
+            || (address != "host-gateway" && address.parse::<std::net::IpAddr>().is_err())
+        {
             return Err(Error::invalid(format!("invalid --add-host {text:?}: expected NAME:ADDRESS")));
         }
         host.extra_hosts.push(format!("{name}:{address}"));
@@ -344,15 +342,6 @@ fn named_lists(options: &ContainerOptions, host: &mut HostConfig) -> Result<()> 
         host.devices.push((here.to_owned(), inside.to_owned(), mode.to_owned()));
     }
     Ok(())
-}
-
-/// The address under which this machine is reached from inside.
-fn gateway<'a>(text: &str, network: &NetworkMode) -> Result<&'a str> {
-    match network {
-        NetworkMode::Host => Ok("127.0.0.1"),
-        NetworkMode::None => Err(Error::new(Kind::Unsupported, format!("--add-host {text}: without a network nothing leads to this machine"))
-            .hint("--network host does; a bridge is not in this version")),
-    }
 }
 
 /// Adds the folders that the image wants on volumes, unless the user mounts something there.

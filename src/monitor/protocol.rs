@@ -10,6 +10,7 @@
 //!
 //! The first frame of a client is its hello. Numbers are big-endian.
 
+use crate::container::{Attachment, PortBinding};
 use serde::{Deserialize, Serialize};
 
 /// The longest payload.
@@ -42,7 +43,7 @@ pub struct Welcome {
 }
 
 /// What a client asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// The stop signal, and SIGKILL after `seconds`; answered when the process has ended.
     Stop {
@@ -57,6 +58,14 @@ pub enum Request {
     Pause,
     /// All processes thawed.
     Unpause,
+    /// A place on one network more.
+    Connect(Attachment),
+    /// No place on this network any more.
+    Disconnect(String),
+    /// A port published.
+    Publish(PortBinding),
+    /// A port published no more.
+    Unpublish(PortBinding),
 }
 
 /// The answer to a request: nothing, or a sentence why not.

@@ -9,11 +9,13 @@
 use super::client::Client;
 use super::console::Console;
 use super::log::{Log, Stream};
-use super::protocol::{Frame, Request};
+use super::network::Harbour;
+use super::protocol::Frame;
 use super::start::{self, Ready};
 use super::{Outcome, Record, Task};
 use crate::container::restart;
 use crate::execdriver::ExecDriver;
+use crate::id::NetworkId;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -30,25 +32,29 @@ const SETTLED: Duration = Duration::from_secs(1);
 /// A run of this length makes the policy forget the ones before.
 const LONG_RUN: Duration = Duration::from_secs(10);
 
-struct Session<'a> {
-    task: &'a Task,
-    record: &'a mut dyn Record,
-    driver: Box<dyn ExecDriver>,
-    console: Console,
-    log: Option<Log>,
-    clients: Vec<Client>,
-    listener: OwnedFd,
-    signals: SignalFd,
-    pidfd: Option<OwnedFd>,
-    paused: bool,
-    stopped_by_user: bool,
-    kill_at: Option<Instant>,
-    settle_at: Option<Instant>,
-    buffer: Vec<u8>,
+/// One task under way.
+pub(super) struct Session<'a> {
+    pub(super) task: &'a Task,
+    pub(super) record: &'a mut dyn Record,
+    pub(super) driver: Box<dyn ExecDriver>,
+    pub(super) console: Console,
+    pub(super) harbour: Harbour,
+    pub(super) used: Vec<NetworkId>,
+    pub(super) log: Option<Log>,
+    pub(super) clients: Vec<Client>,
+    pub(super) listener: OwnedFd,
+    pub(super) signals: SignalFd,
+    pub(super) pid: Option<i32>,
+    pub(super) pidfd: Option<OwnedFd>,
+    pub(super) paused: bool,
+    pub(super) stopped_by_user: bool,
+    pub(super) kill_at: Option<Instant>,
+    pub(super) settle_at: Option<Instant>,
+    pub(super) buffer: Vec<u8>,
 }
 
-/// Does a task from its start to its end.
-pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option<OwnedFd>) -> io::Result<()> {
+/// Does a task from its start to its end; gives the networks it was on at its end.
+pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option<OwnedFd>) -> io::Result<Vec<NetworkId>> {
     let mut mask = SigSet::empty();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2] {
         mask.add(signal);
@@ -63,10 +69,13 @@ pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option
         record,
         driver,
         console: Console::new(tty),
+        harbour: Harbour::new(&task.place),
+        used: Vec::new(),
         log: None,
         clients: first.map(|fd| Client::new(fd, true)).into_iter().collect(),
         listener,
         signals,
+        pid: None,
         pidfd: None,
         paused: false,
         stopped_by_user: false,
@@ -76,7 +85,7 @@ pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option
     };
     let result = session.life(&mut ready);
     session.teardown();
-    result
+    result.map(|()| session.used)
 }
 
 impl Session<'_> {
@@ -89,7 +98,7 @@ impl Session<'_> {
         let mut restarts = 0;
         loop {
             let begun = Instant::now();
-            let (status, oom_killed) = match start::start(self.task, &*self.driver, self.console.size()) {
+            let (status, oom_killed) = match start::start(self.task, &*self.driver, self.console.size(), &mut self.harbour, self.record) {
                 Ok(running) => {
                     let pid = running.started.pid;
                     self.run_one(running, pid, ready)
@@ -99,6 +108,7 @@ impl Session<'_> {
                     if self.task.exec.is_none() {
                         let told = self.record.failed(status, &why);
                         say("cannot record the failure", told);
+                        self.leave();
                     }
                     // Before the engine hears of it: nobody else is to remove it at the same time.
                     self.auto_remove();
@@ -122,6 +132,7 @@ impl Session<'_> {
     /// Looks after one process until it has ended; its status and whether memory ran out.
     fn run_one(&mut self, mut running: start::Running, pid: i32, ready: &mut Ready) -> (i32, bool) {
         self.console.connect(&mut running);
+        self.pid = Some(pid);
         self.pidfd = Some(running.started.pidfd);
         if self.task.exec.is_none() {
             let told = self.record.started(pid);
@@ -145,8 +156,9 @@ impl Session<'_> {
         self.console.disconnect();
         let told = self.record.restarting(status, oom_killed);
         say("cannot record the restart", told);
-        for error in self.driver.destroy(&self.task.container.id) {
-            say("teardown before the restart", Err(error.to_string()));
+        let left = self.driver.destroy(&self.task.container.id).iter().map(ToString::to_string).collect::<Vec<_>>();
+        for why in left.into_iter().chain(self.harbour.detach()) {
+            say("teardown before the restart", Err(why));
         }
         self.clients.iter_mut().filter(|client| client.hello.exit || client.hello.output).for_each(|client| client.exit(status));
         let end = Instant::now() + restart::backoff(restarts);
@@ -320,75 +332,6 @@ impl Session<'_> {
         }
     }
 
-    fn request(&mut self, at: usize, request: Request) {
-        let container = &self.task.container;
-        let result = match request {
-            Request::Stop { signal, seconds } => {
-                self.stopped_by_user = true;
-                self.clients[at].stopping = true;
-                if self.pidfd.is_none() {
-                    // Waiting to be started again: the wait ends, and the end answers.
-                    return;
-                }
-                let signal = signal.or_else(|| stop_signal(container.config.stop_signal.as_deref())).unwrap_or(libc::SIGTERM);
-                let seconds = seconds.or(container.config.stop_timeout).unwrap_or(10);
-                let end = Instant::now() + Duration::from_secs(seconds.min(10 * 365 * 86_400));
-                self.kill_at = Some(self.kill_at.map_or(end, |before| before.min(end)));
-                let sent = self.signal(signal);
-                if self.paused {
-                    let _ = self.freeze(false);
-                }
-                match sent {
-                    Ok(()) => return,
-                    Err(error) => Err(error.to_string()),
-                }
-            }
-            Request::Signal(number) => {
-                if number == libc::SIGKILL || Some(number) == stop_signal(container.config.stop_signal.as_deref()) || number == libc::SIGTERM {
-                    self.stopped_by_user = true;
-                }
-                // What is sent to a process beside the container's own is no event of the container.
-                if self.task.exec.is_none() {
-                    let told = self.record.signalled(number);
-                    say("cannot record the signal", told);
-                }
-                let sent = self.signal(number);
-                if number == libc::SIGKILL && self.paused {
-                    let _ = self.freeze(false);
-                }
-                sent.map_err(|error| error.to_string())
-            }
-            Request::Pause if self.paused => Err("is already paused".to_owned()),
-            Request::Unpause if !self.paused => Err("is not paused".to_owned()),
-            Request::Pause => self.freeze(true),
-            Request::Unpause => self.freeze(false),
-        };
-        self.clients[at].stopping = false;
-        self.clients[at].reply(result);
-    }
-
-    fn freeze(&mut self, frozen: bool) -> Result<(), String> {
-        self.driver.freeze(&self.task.container.id, frozen).map_err(|error| error.to_string())?;
-        self.paused = frozen;
-        self.record.paused(frozen)
-    }
-
-    fn signal(&self, number: i32) -> io::Result<()> {
-        let Some(pidfd) = &self.pidfd else { return Err(io::Error::other("is not running")) };
-        crate::sys::fd::signal(pidfd.as_fd(), number)
-    }
-
-    /// A signal to the monitor itself: whoever ends it means the container.
-    fn own_signal(&mut self) {
-        while let Ok(Some(signal)) = self.signals.read_signal() {
-            if [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT].contains(&(signal.ssi_signo as i32)) && self.task.exec.is_none() {
-                self.stopped_by_user = true;
-                self.kill_at = Some(Instant::now() + Duration::from_secs(10));
-                let _ = self.signal(stop_signal(self.task.container.config.stop_signal.as_deref()).unwrap_or(libc::SIGTERM));
-            }
-        }
-    }
-
     fn reap(&mut self) -> Option<i32> {
         let pidfd = self.pidfd.as_ref()?;
         let flags = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOHANG;
@@ -407,9 +350,18 @@ impl Session<'_> {
             }
             let told = self.record.exited(status, oom_killed, self.stopped_by_user);
             say("cannot record the end", told);
+            self.leave();
             self.auto_remove();
         }
         self.farewell(status);
+    }
+
+    /// Gives up networks and ports, which the store has let go of.
+    fn leave(&mut self) {
+        self.used.extend(self.harbour.berths().iter().map(|(network, _)| network.id.clone()));
+        for why in self.harbour.leave(self.record) {
+            say("networks", Err(why));
+        }
     }
 
     fn auto_remove(&mut self) {
@@ -454,7 +406,7 @@ impl Session<'_> {
 }
 
 /// Says a failure that changes nothing in the monitor's last words.
-fn say(what: &str, result: Result<(), String>) {
+pub(super) fn say(what: &str, result: Result<(), String>) {
     if let Err(why) = result {
         let _ = writeln!(io::stderr(), "{what}: {why}");
     }
@@ -472,17 +424,4 @@ struct Events {
 fn push<'a>(fds: &mut Vec<PollFd<'a>>, fd: &'a OwnedFd, flags: PollFlags) -> usize {
     fds.push(PollFd::new(fd, flags));
     fds.len() - 1
-}
-
-/// A stop signal's number from its name or number.
-fn stop_signal(text: Option<&str>) -> Option<i32> {
-    let text = text?.to_ascii_uppercase();
-    if let Ok(number) = text.parse::<i32>() {
-        return (1..=64).contains(&number).then_some(number);
-    }
-    let name = if text.starts_with("SIG") { text } else { format!("SIG{text}") };
-    if let Some(more) = name.strip_prefix("SIGRTMIN+") {
-        return more.parse::<i32>().ok().map(|n| 34 + n).filter(|n| *n <= 64);
-    }
-    name.parse::<Signal>().ok().map(|signal| signal as i32)
 }

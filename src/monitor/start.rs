@@ -1,7 +1,9 @@
 //! A container's process brought up: root, user, specification, start; and the word about it to whoever waits.
 
-use super::{Outcome, Task, etc, toolbox};
-use crate::execdriver::{self, Beside, Bundle, ExecDriver, Program, StartError, Started, Stdio, spec, user};
+use super::network::Harbour;
+use super::{Outcome, Record, Task, etc, toolbox};
+use crate::container::NetworkMode;
+use crate::execdriver::{self, Beside, Bundle, ExecDriver, Meanwhile, Program, StartError, Started, Stdio, spec, user};
 use crate::graphdriver::{self, Base};
 use oci_spec::runtime::{BoxBuilder, Process};
 use rustix::fs::{Mode, OFlags};
@@ -74,9 +76,9 @@ pub fn driver(task: &Task) -> std::io::Result<Box<dyn ExecDriver>> {
 type Size = Option<(u16, u16)>;
 
 /// Brings the task's process up, on a terminal of this size if it has one.
-pub fn start(task: &Task, driver: &dyn ExecDriver, size: Size) -> Result<Running, StartError> {
+pub fn start(task: &Task, driver: &dyn ExecDriver, size: Size, harbour: &mut Harbour, record: &mut dyn Record) -> Result<Running, StartError> {
     match &task.exec {
-        None => container(task, driver, size),
+        None => container(task, driver, size, harbour, record),
         Some((_, options)) => beside(task, driver, options, size),
     }
 }
@@ -127,21 +129,35 @@ fn running(started: Started, ends: Ends) -> Result<Running, StartError> {
     Ok(running)
 }
 
-fn container(task: &Task, driver: &dyn ExecDriver, size: Size) -> Result<Running, StartError> {
+fn container(task: &Task, driver: &dyn ExecDriver, size: Size, harbour: &mut Harbour, record: &mut dyn Record) -> Result<Running, StartError> {
     let container = &task.container;
+    harbour.claim(container, record).map_err(StartError::Failed)?;
     let (graph, _) = graphdriver::open(&task.place.root, Some(&container.driver))?;
     let base = if container.is_host_image() { Base::Host { hidden: &task.hidden } } else { Base::Layers(&container.layers) };
     let rootfs = graph.mount(&container.id, base, false).map_err(|error| StartError::Failed(format!("cannot mount the container's files: {error}")))?;
     let user = user::resolve(rootfs.as_fd(), &container.config.user, &container.host_config.group_add).map_err(StartError::Failed)?;
-    let files = etc::write(&task.place.run(&container.id), container)
-        .map_err(|error| StartError::Failed(format!("cannot write the container's /etc files: {error}")))?;
+    let files = files(task, harbour, record)?;
     let mut spec = spec::spec(container, &user, &files).map_err(StartError::Failed)?;
     if let Some(process) = spec.process_mut() {
         set_size(process, size);
     }
     let (stdio, ends) = streams(container.config.tty, container.config.open_stdin, user.uid)?;
-    let started = driver.start(Bundle { id: &container.id, spec: &spec, rootfs: rootfs.as_fd(), stdio, init: container.host_config.init })?;
-    running(started, ends)
+    let traffic = if harbour.berths().is_empty() { None } else { Some(record.traffic().map_err(StartError::Failed)?) };
+    let attach = |pid| traffic.as_ref().map_or(Ok(()), |traffic| harbour.attach(pid, traffic));
+    let meanwhile = traffic.is_some().then_some(Meanwhile(&attach));
+    let bundle = Bundle { id: &container.id, spec: &spec, rootfs: rootfs.as_fd(), stdio, init: container.host_config.init, meanwhile };
+    running(driver.start(bundle)?, ends)
+}
+
+/// The files of /etc, the container's own or those of whose network it shares.
+fn files(task: &Task, harbour: &Harbour, record: &mut dyn Record) -> Result<spec::Files, StartError> {
+    let container = &task.container;
+    if let NetworkMode::Container(other) = &container.host_config.network_mode {
+        let (namespace, folder, name) = record.network_of(other).map_err(StartError::Failed)?;
+        return Ok(spec::Files { shared_network: Some((namespace, name)), ..etc::those_in(&folder) });
+    }
+    etc::write(&task.place.run(&container.id), container, harbour.berths())
+        .map_err(|error| StartError::Failed(format!("cannot write the container's /etc files: {error}")))
 }
 
 fn beside(task: &Task, driver: &dyn ExecDriver, options: &spec::ExecOptions, size: Size) -> Result<Running, StartError> {

@@ -12,10 +12,10 @@ use crate::container::network::Mac;
 use crate::container::{Endpoint, Network};
 use crate::sys::netlink::{Netlink, ROUTE, within};
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::link::{InfoBridgePort, InfoPortData, InfoPortKind, InfoVeth, InfoData, InfoKind, LinkAttribute, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::link::{InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage};
 use rtnetlink::{LinkBridge, LinkUnspec};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Opens the driver.
@@ -91,10 +91,10 @@ impl Bridge {
         message::link(netlink, &network.link)?.ok_or_else(|| io::Error::other(format!("the bridge {} is gone again", network.link)))
     }
 
-    /// The pair of links, its far end in the namespace already, up and with its hardware address.
+    /// The pair of links, its far end in the namespace already, with its hardware address; the kernel brings that up only once
+    /// both ends are there.
     fn pair(&self, bridge: &Link, network: &Network, endpoint: &Endpoint, namespace: BorrowedFd<'_>) -> [Vec<u8>; 2] {
         let mut peer = LinkMessage::default();
-        peer.header = message::up();
         peer.attributes = vec![
             LinkAttribute::IfName(endpoint.inside.clone()),
             LinkAttribute::Address(endpoint.mac.0.to_vec()),
@@ -128,8 +128,11 @@ impl Bridge {
         });
         let mut netlink = here.flatten().map_err(tried("cannot talk to the kernel about the container's links"))?;
         let link = message::link(&mut netlink, &endpoint.inside)?.ok_or_else(|| io::Error::other(format!("{} did not arrive inside", endpoint.inside)))?;
-        let mut what = Vec::new();
-        let mut batch = Vec::new();
+        let mut rise = LinkMessage::default();
+        rise.header = message::up();
+        rise.header.index = link.index;
+        let mut what = vec![format!("cannot bring {} up", endpoint.inside)];
+        let mut batch = vec![message(&RouteNetlinkMessage::SetLink(rise), Way::Change)];
         for (address, prefix) in &endpoint.addresses {
             batch.push(message(&message::address(link.index, *address, *prefix), Way::New));
             what.push(format!("cannot give {} the address {address}", endpoint.inside));
@@ -209,10 +212,28 @@ fn remove(mark: &Mark, name: &str) -> io::Result<()> {
     }
 }
 
-/// The gateway of a network as containers' `host-gateway` means it.
-pub fn gateway(network: &Network) -> Option<Ipv4Addr> {
-    match network.subnet(false)?.gateway {
-        IpAddr::V4(gateway) => Some(gateway),
-        IpAddr::V6(_) => None,
+/// Whether the network's link is there.
+///
+/// # Errors
+/// The kernel's.
+pub fn is_up(network: &Network) -> io::Result<bool> {
+    Ok(message::link(&mut Bridge::netlink()?, &network.link)?.is_some())
+}
+
+/// Makes a place that a container has the one that leads everywhere.
+///
+/// # Errors
+/// The kernel's.
+pub fn lead_out(network: &Network, endpoint: &Endpoint, namespace: BorrowedFd<'_>) -> io::Result<()> {
+    let mut netlink = Netlink::open_in(namespace, ROUTE)?;
+    let link = message::link(&mut netlink, &endpoint.inside)?.ok_or_else(|| io::Error::other(format!("{} is gone", endpoint.inside)))?;
+    let ours = network.subnets.iter().filter(|subnet| endpoint.address(subnet.block.is_v6()).is_some());
+    let mut batch: Vec<Vec<u8>> = ours.map(|subnet| message(&message::default_route(link.index, subnet.gateway), Way::New)).collect();
+    for result in netlink.batch(&mut batch)? {
+        match result {
+            Err(error) if exists(&error) => {}
+            other => other?,
+        }
     }
+    Ok(())
 }

@@ -5,7 +5,7 @@
 use crate::container::Cidr;
 use crate::sys::netlink::Netlink;
 use netlink_packet_core::{Emitable, Parseable};
-use rtnetlink::packet_route::address::{AddressFlags, AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkHeader, LinkInfo, LinkMessage};
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -137,9 +137,11 @@ pub fn link_of(netlink: &mut Netlink, index: u32) -> io::Result<Option<Link>> {
 
 fn links_in(answers: Vec<crate::sys::netlink::Answer>) -> impl Iterator<Item = Link> {
     const RTM_NEWLINK: u16 = NLMSG_MIN_TYPE;
-    answers.into_iter().take(MOST).filter(|answer| answer.kind == RTM_NEWLINK).filter_map(|answer| {
-        LinkMessage::parse(&answer.payload).ok().map(|message| read_link(&message))
-    })
+    answers
+        .into_iter()
+        .take(MOST)
+        .filter(|answer| answer.kind == RTM_NEWLINK)
+        .filter_map(|answer| LinkMessage::parse(&answer.payload).ok().map(|message| read_link(&message)))
 }
 
 /// All links.

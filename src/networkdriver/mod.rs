@@ -13,10 +13,13 @@ pub mod message;
 pub mod names;
 mod plain;
 
+pub use bridge::{is_up, lead_out};
+
+use crate::container::network::Traffic;
 use crate::container::place::USUAL_ROOT;
 use crate::container::{Cidr, Endpoint, Network, Place};
 use crate::id::Digest;
-use crate::sys::netlink::{Netlink, ROUTE};
+use crate::sys::netlink::{NETFILTER, Netlink, ROUTE};
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -77,20 +80,43 @@ impl Mark {
 #[derive(Debug)]
 pub struct Lock(#[allow(dead_code, reason = "held, not read")] std::fs::File);
 
-/// Takes that lock: shared by those who only add to what is up, alone for those who take away or replace.
+/// Takes that lock.
 ///
 /// # Errors
 /// The kernel's.
-pub fn lock(alone: bool) -> io::Result<Lock> {
-    use rustix::fs::FlockOperation;
+pub fn lock() -> io::Result<Lock> {
     let namespace = std::fs::File::open("/proc/self/ns/net")?;
-    let how = if alone { FlockOperation::LockExclusive } else { FlockOperation::LockShared };
     loop {
-        match rustix::fs::flock(&namespace, how) {
+        match rustix::fs::flock(&namespace, rustix::fs::FlockOperation::LockExclusive) {
             Err(rustix::io::Errno::INTR) => {}
             other => return Ok(other.map(|()| Lock(namespace))?),
         }
     }
+}
+
+/// Makes the firewall say what it is to say about `traffic`, and this machine pass packets on where that needs it. The
+/// caller holds the lock.
+///
+/// # Errors
+/// The kernel's, naming the rule that it refused.
+pub fn settle(mark: &Mark, traffic: &Traffic) -> io::Result<()> {
+    let mut netlink = Netlink::open(NETFILTER)?;
+    if traffic.networks.is_empty() {
+        return firewall::remove(&mut netlink, &mark.table);
+    }
+    if !firewall::is_current(&mut netlink, &mark.table, traffic)? {
+        firewall::replace(&mut netlink, &mark.table, traffic)?;
+    }
+    let has = |v6: bool| traffic.networks.iter().any(|network| !network.internal && network.subnet(v6).is_some());
+    firewall::sysctl::forward(has(false), has(true))?;
+    // Only now: the table keeps containers from what this opens.
+    for forward in &traffic.forwards {
+        let near = forward.port.address.is_ipv4() && (forward.port.address.is_unspecified() || forward.port.address.is_loopback());
+        if let Some(network) = traffic.networks.iter().find(|network| near && network.id == forward.network) {
+            firewall::sysctl::loopback_way(&network.link)?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes away every link of this store that is not among `known`: what a crash left. Goes on after an error and gives
@@ -115,6 +141,15 @@ pub fn sweep(mark: &Mark, known: &[String]) -> (usize, Vec<io::Error>) {
         Ok((gone, results.into_iter().zip(&strays).filter_map(failed).collect()))
     };
     swept().unwrap_or_else(|error| (0, vec![error]))
+}
+
+/// What each link of this machine has carried: bytes and packets received, then sent, by its name.
+///
+/// # Errors
+/// The kernel's.
+pub fn traffic() -> io::Result<std::collections::HashMap<String, [u64; 4]>> {
+    let links = message::links(&mut Netlink::open(ROUTE)?)?;
+    Ok(links.into_iter().map(|link| (link.name, link.traffic)).collect())
 }
 
 /// The first of the `pools` parts, in their order, that overlaps neither a route of this machine nor any of `taken`.

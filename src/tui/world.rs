@@ -64,8 +64,16 @@ impl World {
     /// A world before the first look.
     pub fn new(config: Config, depth: Depth, line: Arc<dyn CommandLine>, size: (u16, u16)) -> Self {
         let now = jiff::Timestamp::now();
-        let snapshot =
-            Snapshot { taken: now, driver: "", containers: Vec::new(), images: Vec::new(), volumes: Vec::new(), jobs: Vec::new(), damaged: Vec::new() };
+        let snapshot = Snapshot {
+            taken: now,
+            driver: "",
+            containers: Vec::new(),
+            images: Vec::new(),
+            volumes: Vec::new(),
+            networks: Vec::new(),
+            jobs: Vec::new(),
+            damaged: Vec::new(),
+        };
         let (snapshot, theme) = (Arc::new(snapshot), config.theme.at(depth));
         Self {
             snapshot,

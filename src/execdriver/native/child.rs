@@ -60,6 +60,7 @@ fn first(bundle: &Bundle<'_>, sources: &mounts::Sources, place: Place<'_>, repor
     let spec = bundle.spec;
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).map_err(step("cannot tie the container to its monitor"))?;
     place.take(report)?;
+    shared(spec)?;
     let process = spec.process().as_ref().ok_or_else(|| StartError::Failed("the specification names no process".to_owned()))?;
     rustix::process::setsid().map_err(step("cannot begin a session"))?;
     let has = |kind| has_namespace(spec, kind);
@@ -73,6 +74,9 @@ fn first(bundle: &Bundle<'_>, sources: &mounts::Sources, place: Place<'_>, repor
         sys::link::loopback_up().map_err(|error| StartError::Failed(format!("cannot bring the loopback link up: {error}")))?;
     }
     rootfs::enter(bundle, sources, place.cgroup)?;
+    if bundle.meanwhile.is_some() {
+        report.wait()?;
+    }
     sysctls(spec)?;
     // From here on /proc/sys cannot be written.
     rootfs::hide(spec)?;
@@ -82,14 +86,31 @@ fn first(bundle: &Bundle<'_>, sources: &mounts::Sources, place: Place<'_>, repor
     finish(process, bundle.init, Program::Own)
 }
 
+/// Enters the namespaces of others that the specification names.
+fn shared(spec: &Spec) -> Result<(), StartError> {
+    let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    for namespace in namespaces.into_iter().flatten() {
+        let Some(path) = namespace.path() else { continue };
+        let kind = namespace.typ();
+        let what = || format!("cannot enter the {kind} namespace {}", path.display());
+        if kind != LinuxNamespaceType::Network {
+            return Err(StartError::Failed(format!("{}: only a network can be another's", what())));
+        }
+        let opened = rustix::fs::open(path, rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty()).map_err(step(what()))?;
+        move_into_thread_name_spaces(opened.as_fd(), ThreadNameSpaceType::NETWORK).map_err(step(what()))?;
+    }
+    Ok(())
+}
+
 /// Leaves the namespaces it shares with its parent; the process has one thread.
 fn unshare(flags: UnshareFlags) -> rustix::io::Result<()> {
     sys::clone::unshare(flags.bits())
 }
 
+/// Whether it has a namespace of this kind to itself.
 fn has_namespace(spec: &Spec, kind: LinuxNamespaceType) -> bool {
     let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
-    namespaces.into_iter().flatten().any(|namespace| namespace.typ() == kind)
+    namespaces.into_iter().flatten().any(|namespace| namespace.typ() == kind && namespace.path().is_none())
 }
 
 fn names(spec: &Spec) -> Result<(), StartError> {

@@ -4,7 +4,8 @@
 //!  monitor (one thread)                      child
 //!  make cgroups, open bind sources
 //!  clone3(namespaces, v2 cgroup) ──────────► join v1 cgroups
-//!  write "go" ─────────────────────────────► mounts, pivot_root, terminal, limits, user, capabilities
+//!  write "go" ─────────────────────────────► mounts, pivot_root
+//!  links from outside, "go" again ─────────► terminal, limits, user, capabilities
 //!  read the report ◄── error sentence ────── execve; its success closes the report without a word
 //! ```
 //!
@@ -23,7 +24,7 @@ mod terminal;
 
 pub use mounts::{bind_beneath, open_in, shut};
 
-use super::{Beside, Bundle, ExecDriver, Meter, StartError, Started, Stdio};
+use super::{Beside, Bundle, ExecDriver, Meanwhile, Meter, StartError, Started, Stdio};
 use crate::id::ContainerId;
 use crate::sys::clone::{self, Side};
 use cgroup::Cgroups;
@@ -132,7 +133,7 @@ fn start(bundle: &Bundle<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartE
     let (side, cloned) = clone_into(flags, cgroup)?;
     match side {
         Side::Child => child::begin(bundle, &sources, child::Place { cgroup, cloned }, &channel.child()),
-        Side::Parent { pid, pidfd } => parent(pid, pidfd, channel, matches!(bundle.stdio, Stdio::Terminal)),
+        Side::Parent { pid, pidfd } => parent(pid, pidfd, channel, matches!(bundle.stdio, Stdio::Terminal), bundle.meanwhile.as_ref()),
     }
 }
 
@@ -149,10 +150,19 @@ fn clone_into(flags: u64, cgroup: &cgroup::Cgroup) -> Result<(Side, bool), Start
     clone::clone(flags, None).map(|side| (side, false)).map_err(|error| StartError::Failed(format!("cannot make the container's namespaces: {error}")))
 }
 
-/// Lets the child go on and hears how it went.
-fn parent(pid: i32, pidfd: OwnedFd, channel: report::Channel, terminal: bool) -> Result<Started, StartError> {
+/// Lets the child go on, does beside it what is to be done from outside, and hears how it went.
+fn parent(pid: i32, pidfd: OwnedFd, channel: report::Channel, terminal: bool, meanwhile: Option<&Meanwhile<'_>>) -> Result<Started, StartError> {
     let mut parent = channel.parent();
-    match parent.go().map_err(StartError::from).and_then(|()| parent.hear(terminal)) {
+    let mut work = || {
+        parent.go()?;
+        if let Some(Meanwhile(work)) = meanwhile {
+            // A child that failed meanwhile knows better why.
+            work(pid).map_err(|why| parent.failure().unwrap_or(StartError::Failed(why)))?;
+            parent.go()?;
+        }
+        parent.hear(terminal)
+    };
+    match work() {
         Ok(console) => Ok(Started { pid, pidfd, console }),
         Err(error) => {
             end(&pidfd);
@@ -195,7 +205,7 @@ fn exec(beside: &Beside<'_>, cgroup: &cgroup::Cgroup, is_its_own: impl FnOnce() 
         Side::Child => child::beside(beside, init.as_fd(), child::Place { cgroup, cloned }, &channel.child()),
         Side::Parent { pid, pidfd } => {
             move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID).map_err(io::Error::from)?;
-            parent(pid, pidfd, channel, matches!(beside.stdio, Stdio::Terminal))
+            parent(pid, pidfd, channel, matches!(beside.stdio, Stdio::Terminal), None)
         }
     }
 }

@@ -85,6 +85,15 @@ impl Parent {
         Ok(())
     }
 
+    /// The failure that the child has told already, if it has.
+    pub fn failure(&self) -> Option<StartError> {
+        let mut bytes = [0u8; LONGEST];
+        match rustix::net::recv(&self.0, &mut bytes, RecvFlags::DONTWAIT) {
+            Ok((_, length)) => failure(bytes.get(..length)?),
+            Err(_) => None,
+        }
+    }
+
     /// Waits until the command runs, and gives the terminal's other side if one was to come.
     pub fn hear(&mut self, terminal: bool) -> Result<Option<OwnedFd>, StartError> {
         let mut console = None;
@@ -98,7 +107,6 @@ impl Parent {
                     other => break other.map_err(io::Error::from)?,
                 }
             };
-            let text = || String::from_utf8_lossy(&bytes[1..heard.bytes]).into_owned();
             match bytes.first() {
                 _ if heard.bytes == 0 => break,
                 Some(b't') => {
@@ -107,14 +115,24 @@ impl Parent {
                         _ => None,
                     });
                 }
-                Some(b'n') => return Err(StartError::NotFound(text())),
-                Some(b'x') => return Err(StartError::NotExecutable(text())),
-                _ => return Err(StartError::Failed(text())),
+                _ => return Err(failure(&bytes[..heard.bytes]).unwrap_or_else(|| StartError::Failed("the first process said nothing sensible".to_owned()))),
             }
         }
         if terminal && console.is_none() {
             return Err(StartError::Failed("the container's first process ended before its command ran".to_owned()));
         }
         Ok(console)
+    }
+}
+
+/// A failure as the child writes it.
+fn failure(message: &[u8]) -> Option<StartError> {
+    let (letter, text) = message.split_first()?;
+    let text = String::from_utf8_lossy(text).into_owned();
+    match letter {
+        b'n' => Some(StartError::NotFound(text)),
+        b'x' => Some(StartError::NotExecutable(text)),
+        b'f' => Some(StartError::Failed(text)),
+        _ => None,
     }
 }

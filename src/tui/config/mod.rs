@@ -33,7 +33,7 @@ const SCROLLBACK: RangeInclusive<usize> = 0..=100_000;
 const LOG_LINES: RangeInclusive<usize> = 100..=1_000_000;
 
 /// The keys of a file of settings.
-const KEYS: [&str; 7] = ["theme", "columns", "mouse", "confirm", "scrollback", "log-lines", "keys"];
+const KEYS: [&str; 8] = ["theme", "columns", "mouse", "confirm", "scrollback", "log-lines", "keys", "network"];
 
 /// Where the machine's settings lie.
 const MACHINE: &str = "/etc/kapal";
@@ -121,6 +121,8 @@ impl Config {
                 "columns" => self.columns = column::list(file, key, value)?,
                 "mouse" => self.mouse = switch(file, key, value)?,
                 "confirm" => self.confirm = switch(file, key, value)?,
+                // The command line reads it, for the screens and for single verbs alike.
+                "network" => {}
                 "scrollback" => self.scrollback = number(file, key, value, &SCROLLBACK)?,
                 _ => self.log_lines = number(file, key, value, &LOG_LINES)?,
             }
@@ -169,14 +171,20 @@ pub fn folders(variable: impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
     user.map(|folder| folder.join("kapal")).into_iter().chain([PathBuf::from(MACHINE)]).collect()
 }
 
-/// The settings in `folders`, the most important first; what is missing is no fault.
-pub fn load(folders: &[PathBuf]) -> Result<Config, SettingError> {
+/// The files of settings in `folders`, the most important last; what is missing is no fault.
+pub fn sources(folders: &[PathBuf]) -> Result<Vec<Source>, SettingError> {
     let mut sources = Vec::new();
     for path in folders.iter().rev().map(|folder| folder.join("config.toml")) {
         if let Some(text) = setting::read(&path)? {
             sources.push(Source { file: path.display().to_string(), text });
         }
     }
+    Ok(sources)
+}
+
+/// The settings in `folders`, the most important first.
+pub fn load(folders: &[PathBuf]) -> Result<Config, SettingError> {
+    let sources = sources(folders)?;
     let themes: Vec<PathBuf> = folders.iter().map(|folder| Path::join(folder, "themes")).collect();
     Config::parse(&sources, Gallery::open(&themes))
 }

@@ -227,7 +227,7 @@ fn cell(shown: Shown, container: &Container, world: &World) -> Cell {
         Shown::Memory => number(figure.and_then(|f| f.memory).map(size::binary), figure.and_then(|f| f.memory).map(|bytes| bytes as f64)),
         Shown::Pids => number(figure.and_then(|f| f.pids).map(|pids| pids.to_string()), figure.and_then(|f| f.pids).map(|pids| pids as f64)),
         Shown::Ports => Cell::text(&container.config.exposed_ports.iter().map(String::as_str).collect::<Vec<_>>().join(","), theme.muted()),
-        Shown::Networks => Cell::text(container.host_config.network_mode.as_str(), theme.muted()),
+        Shown::Networks => Cell::text(&container.host_config.network_mode.name(), theme.muted()),
         Shown::Restarts => Cell::number(state.restart_count.to_string(), Some(f64::from(state.restart_count)), style),
     }
 }

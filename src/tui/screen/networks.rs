@@ -46,9 +46,9 @@ impl Networks {
                 .collect();
             let who = if inside.is_empty() { about.to_owned() } else { format!("{about}: {}", inside.join(", ")) };
             Row {
-                key: mode.as_str().to_owned(),
+                key: mode.name(),
                 cells: vec![
-                    Cell::text(mode.as_str(), theme.text()),
+                    Cell::text(&mode.name(), theme.text()),
                     Cell::text(driver, theme.muted()),
                     Cell::number(inside.len().to_string(), Some(inside.len() as f64), theme.text()),
                     Cell::text(&who, theme.muted()),

@@ -1,0 +1,288 @@
+//! A container's berths: its places on networks and its ports, from before its process runs until after its end.
+//!
+//! ```text
+//!  claim ── ports held, addresses leased (store) ──► the process is cloned ──► links, addresses, firewall ──► its command runs
+//!                                                                               ▲                                │
+//!                                                          a restart has new links, and the rest as it was ◄─────┤
+//!  let go ◄── firewall told, links gone ◄── leases let go with the end's own transaction ◄───────────────────────┘
+//! ```
+
+use super::ports::{self, Held};
+use super::record::{Berth, Record};
+use crate::container::network::Traffic;
+use crate::container::{Attachment, Container, Place, PortBinding, Protocol, Published};
+use crate::networkdriver::{self, Mark, firewall};
+use crate::sys::netlink::{NETFILTER, Netlink};
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Places and ports of one container.
+#[derive(Debug)]
+pub struct Harbour {
+    mark: Mark,
+    berths: Vec<Berth>,
+    held: Vec<Held>,
+    claimed: bool,
+}
+
+/// How a network is told from others in sentences.
+fn failed(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> String {
+    move |error| format!("{what}: {error}")
+}
+
+impl Harbour {
+    /// Nothing yet.
+    pub fn new(place: &Place) -> Self {
+        Self { mark: Mark::of(place), berths: Vec::new(), held: Vec::new(), claimed: false }
+    }
+
+    /// The places on networks.
+    pub fn berths(&self) -> &[Berth] {
+        &self.berths
+    }
+
+    /// Whether there is anything to let go.
+    pub fn is_empty(&self) -> bool {
+        self.berths.is_empty() && self.held.is_empty()
+    }
+
+    /// Leases addresses and holds ports, unless that was done for an earlier start already.
+    pub fn claim(&mut self, container: &Container, record: &mut dyn Record) -> Result<(), String> {
+        let host = &container.host_config;
+        if self.claimed || host.networks.is_empty() {
+            return Ok(());
+        }
+        self.berths = record.claim(&host.networks)?;
+        self.claimed = true;
+        for wish in wishes(container) {
+            self.hold(&wish, record)?;
+        }
+        if !self.held.is_empty() {
+            record.publish(&self.published(), None)?;
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, wish: &PortBinding, record: &mut dyn Record) -> Result<(), String> {
+        let way_out = || self.berths.iter().filter(|(network, _)| !network.internal);
+        if way_out().next().is_none() {
+            return Err(format!("cannot publish {wish}: nothing leads into the container, it is on no network but internal ones"));
+        }
+        let v6 = way_out().any(|(_, endpoint)| endpoint.address(true).is_some());
+        match ports::hold(wish, v6) {
+            Ok(held) => {
+                self.held.extend(held);
+                Ok(())
+            }
+            // A container's port is held by its monitor; people know the container.
+            Err(why) => Err(match taken_by(wish, &record.traffic().unwrap_or_default()) {
+                Some(name) => {
+                    let at = wish.ports.map_or_else(String::new, |(port, _)| port.to_string());
+                    format!("port {at}/{} is already allocated: container {name} has it", wish.protocol.as_str())
+                }
+                None => why,
+            }),
+        }
+    }
+
+    /// What is published.
+    pub fn published(&self) -> Vec<Published> {
+        self.held.iter().map(|held| held.port.clone()).collect()
+    }
+
+    /// The wishes that are fulfilled now.
+    fn wished(&self) -> Vec<PortBinding> {
+        let mut wished: Vec<PortBinding> = self.held.iter().map(|held| held.wish.clone()).collect();
+        wished.dedup();
+        wished
+    }
+
+    /// Gives the network namespace of a process its links.
+    pub fn attach(&self, pid: i32, traffic: &Traffic) -> Result<(), String> {
+        let namespace = namespace_of(pid).map_err(failed("cannot reach the container's network namespace"))?;
+        {
+            let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
+            for (network, _) in &self.berths {
+                self.driver(&network.driver)?.up(network).map_err(|error| error.to_string())?;
+            }
+            settle(&self.mark, traffic)?;
+        }
+        let way_out = self.way_out();
+        for (at, (network, endpoint)) in self.berths.iter().enumerate() {
+            let attached = self.driver(&network.driver)?.attach(network, endpoint, namespace.as_fd(), way_out == Some(at));
+            attached.map_err(|error| format!("cannot join network {}: {error}", network.name))?;
+        }
+        Ok(())
+    }
+
+    /// Which of the places leads everywhere.
+    fn way_out(&self) -> Option<usize> {
+        self.berths.iter().position(|(network, _)| !network.internal)
+    }
+
+    fn driver(&self, name: &str) -> Result<Box<dyn networkdriver::NetworkDriver>, String> {
+        networkdriver::open(name, &self.mark).ok_or_else(|| format!("there is no network driver {name:?}"))
+    }
+
+    /// Takes the links away and keeps the rest: the next start has new ones. All errors are returned.
+    pub fn detach(&self) -> Vec<String> {
+        let detach = |(network, endpoint): &Berth| match self.driver(&network.driver) {
+            Ok(driver) => driver.detach(network, endpoint).iter().map(ToString::to_string).collect(),
+            Err(why) => vec![why],
+        };
+        self.berths.iter().flat_map(detach).collect()
+    }
+
+    /// Takes everything away after the store has let go of it: links, rules, ports. All errors are returned.
+    pub fn leave(&mut self, record: &mut dyn Record) -> Vec<String> {
+        let mut errors = self.detach();
+        if !self.held.is_empty() {
+            errors.extend(self.refresh(record).err());
+            let addresses: Vec<IpAddr> = self.berths.iter().flat_map(|(_, endpoint)| &endpoint.addresses).map(|(address, _)| *address).collect();
+            if self.held.iter().any(|held| held.port.protocol == Protocol::Udp) {
+                let forgotten = Netlink::open(NETFILTER).and_then(|mut netlink| firewall::forget(&mut netlink, &addresses));
+                errors.extend(forgotten.err().map(|error| format!("connections: {error}")));
+            }
+        }
+        self.held.clear();
+        self.berths.clear();
+        self.claimed = false;
+        errors
+    }
+
+    /// Tells the firewall what the store says now.
+    fn refresh(&self, record: &mut dyn Record) -> Result<(), String> {
+        let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
+        settle(&self.mark, &record.traffic()?)
+    }
+
+    /// Gives a running process one place more.
+    pub fn connect(&mut self, pid: i32, attachment: &Attachment, record: &mut dyn Record) -> Result<(), String> {
+        let namespace = namespace_of(pid).map_err(failed("cannot reach the container's network namespace"))?;
+        let (network, endpoint) = record.connect(attachment)?;
+        let is_way_out = self.way_out().is_none() && !network.internal;
+        let driver = self.driver(&network.driver)?;
+        let mut attach = || -> Result<(), String> {
+            {
+                let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
+                driver.up(&network).map_err(|error| error.to_string())?;
+                settle(&self.mark, &record.traffic()?)?;
+            }
+            driver.attach(&network, &endpoint, namespace.as_fd(), is_way_out).map_err(|error| error.to_string())
+        };
+        let attached = attach();
+        match attached {
+            Ok(()) => {
+                self.berths.push((network, endpoint));
+                Ok(())
+            }
+            Err(why) => {
+                let id = network.id.clone();
+                record.disconnect(&id)?;
+                Err(why)
+            }
+        }
+    }
+
+    /// Takes one place away from a running process.
+    pub fn disconnect(&mut self, pid: i32, network: &str, record: &mut dyn Record) -> Result<(), String> {
+        let at = self.berths.iter().position(|(known, _)| known.name == network || known.id.as_str() == network);
+        let at = at.ok_or_else(|| format!("is not on network {network}"))?;
+        let was_way_out = self.way_out() == Some(at);
+        let (network, endpoint) = self.berths[at].clone();
+        let mut errors: Vec<String> = self.driver(&network.driver)?.detach(&network, &endpoint).iter().map(ToString::to_string).collect();
+        errors.extend(record.disconnect(&network.id).err());
+        self.berths.remove(at);
+        if was_way_out && let Some((next, endpoint)) = self.way_out().map(|at| &self.berths[at]) {
+            let led = namespace_of(pid).and_then(|namespace| networkdriver::lead_out(next, endpoint, namespace.as_fd()));
+            errors.extend(led.err().map(|error| format!("cannot set the way out by {}: {error}", next.name)));
+        }
+        errors.extend(self.refresh(record).err());
+        if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
+    }
+
+    /// Publishes one port more, or no longer.
+    pub fn publish(&mut self, wish: &PortBinding, add: bool, record: &mut dyn Record) -> Result<(), String> {
+        if self.berths.is_empty() {
+            return Err("is on no network of its own: it has no ports to publish".to_owned());
+        }
+        let before = self.held.len();
+        if add {
+            if self.held.iter().any(|held| held.wish == *wish) {
+                return Err(format!("publishes {wish} already"));
+            }
+            self.hold(wish, record)?;
+        } else {
+            let matches = |held: &Held| {
+                let port = &held.port;
+                let here = wish.ports.is_none_or(|(first, last)| (first..=last).contains(&port.port));
+                port.protocol == wish.protocol && port.inside == wish.inside && here && wish.address.is_none_or(|address| address == port.address)
+            };
+            self.held.retain(|held| !matches(held));
+            if self.held.len() == before {
+                return Err(format!("does not publish {wish}"));
+            }
+        }
+        let done = record.publish(&self.published(), Some(&self.wished())).and_then(|()| self.refresh(record));
+        if done.is_err() && add {
+            self.held.truncate(before);
+            // The first failure is the one to tell.
+            let _ = record.publish(&self.published(), Some(&self.wished()));
+        }
+        done
+    }
+}
+
+/// The container of this store that has a port which a wish names.
+fn taken_by(wish: &PortBinding, traffic: &Traffic) -> Option<String> {
+    let (first, last) = wish.ports?;
+    let clash = |forward: &&crate::container::network::Forward| {
+        let port = &forward.port;
+        let everywhere = |address: Option<IpAddr>| address.is_none_or(|address| address.is_unspecified());
+        first == last
+            && port.port == first
+            && port.protocol == wish.protocol
+            && (everywhere(wish.address) || port.address.is_unspecified() || wish.address == Some(port.address))
+    };
+    traffic.forwards.iter().find(clash).map(|forward| forward.name.clone())
+}
+
+/// What the container wants published, its exposed ports with it if all of them are.
+fn wishes(container: &Container) -> Vec<PortBinding> {
+    let host = &container.host_config;
+    let mut wishes = host.port_bindings.clone();
+    if host.publish_all {
+        let exposed = container.config.exposed_ports.iter().filter_map(|text| PortBinding::parse(text).ok()).flatten();
+        for port in exposed {
+            if !wishes.iter().any(|wish| wish.protocol == port.protocol && wish.inside == port.inside) {
+                wishes.push(PortBinding { address: host.publish_all_at, ..port });
+            }
+        }
+    }
+    wishes
+}
+
+fn namespace_of(pid: i32) -> io::Result<OwnedFd> {
+    Ok(std::fs::File::open(format!("/proc/{pid}/ns/net"))?.into())
+}
+
+/// Makes this machine's firewall, and what it must let pass, as the store says. The caller holds the lock.
+fn settle(mark: &Mark, traffic: &Traffic) -> Result<(), String> {
+    networkdriver::settle(mark, traffic).map_err(failed("cannot set the firewall"))
+}
+
+/// Takes away what no container needs any more: bridges, rules. Done a while after the last one has gone, so that one that
+/// follows at once finds everything in its place.
+pub fn tidy(place: &Place, record: &mut dyn Record) -> Vec<String> {
+    let mark = Mark::of(place);
+    let mut work = || -> Result<Vec<String>, String> {
+        let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
+        let traffic = record.traffic()?;
+        let known = record.links()?;
+        let mut errors: Vec<String> = networkdriver::sweep(&mark, &known).1.iter().map(ToString::to_string).collect();
+        errors.extend(settle(&mark, &traffic).err());
+        Ok(errors)
+    };
+    work().unwrap_or_else(|why| vec![why])
+}
