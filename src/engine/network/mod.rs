@@ -3,6 +3,7 @@
 mod change;
 mod create;
 mod inspect;
+pub mod names;
 mod recovery;
 pub mod rows;
 mod settings;
