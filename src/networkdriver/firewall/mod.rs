@@ -37,6 +37,7 @@ use crate::sys::netlink::Netlink;
 use netlink_packet_core::ParseableParametrized;
 use netlink_packet_netfilter::nftables::{NfTablesMessage, TableAttribute};
 use netlink_packet_netfilter::{NetfilterMessage, NetfilterMessageInner};
+use std::fmt::Write;
 use std::io;
 use std::net::Ipv4Addr;
 use wire::Batch;
@@ -79,7 +80,7 @@ pub fn is_current(netlink: &mut Netlink, table: &str, traffic: &Traffic) -> io::
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         answers => answers?,
     };
-    let expected = mark(table, &rules);
+    let expected = mark(&rules);
     Ok(answers.iter().any(|answer| match NetfilterMessage::parse_with_param(&answer.payload, answer.kind) {
         Ok(NetfilterMessage { inner: NetfilterMessageInner::NfTables(NfTablesMessage::NewTable(found)), .. }) => {
             // `nft flush ruleset` takes the mark away with all, `nft delete chain` only what it names.
@@ -90,9 +91,17 @@ pub fn is_current(netlink: &mut Netlink, table: &str, traffic: &Traffic) -> io::
     }))
 }
 
-/// What tells this table from others: all that the kernel is told, in a comment, so that `nft list` shows it.
-fn mark(name: &str, table: &Table) -> Vec<u8> {
-    let digest = Digest::of(&Batch::replace(name, Some(table), None).messages.concat()).to_string();
+/// What tells this table from others: a digest of all that it is to be, in a comment, so that `nft list` shows it.
+fn mark(table: &Table) -> Vec<u8> {
+    let mut text = format!("{}\n", wire::FORM);
+    for chain in &table.chains {
+        // Writing to a text does not fail.
+        let _ = writeln!(text, "{} {:?}", chain.name, chain.base);
+        for rule in &chain.rules {
+            let _ = writeln!(text, "{rule}");
+        }
+    }
+    let digest = Digest::of(text.as_bytes()).to_string();
     let digits: String = digest.trim_start_matches("sha256:").chars().take(32).collect();
     wire::comment(&format!("kapal's own, replaced as a whole: {digits}"))
 }
@@ -102,7 +111,7 @@ fn mark(name: &str, table: &Table) -> Vec<u8> {
 /// # Errors
 /// The kernel's, with the rule it refused; the old table is as it was then.
 pub fn put(netlink: &mut Netlink, table: &str, rules: &Table) -> io::Result<()> {
-    apply(netlink, Batch::replace(table, Some(rules), Some(&mark(table, rules))))
+    apply(netlink, Batch::replace(table, Some(rules), Some(&mark(rules))))
 }
 
 fn apply(netlink: &mut Netlink, mut batch: Batch) -> io::Result<()> {

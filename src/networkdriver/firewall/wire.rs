@@ -15,6 +15,9 @@ use netlink_packet_netfilter::none::ControlMessage;
 use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily as Family};
 use std::net::{IpAddr, SocketAddr};
 
+/// Raised whenever the same rules come to be other messages, so that tables of older programs are known to be old.
+pub(super) const FORM: u32 = 1;
+
 /// The subsystem that a batch is for (`NFNL_SUBSYS_NFTABLES`).
 const NFTABLES: u16 = 10;
 const NLM_F_APPEND: u16 = 0x800;
