@@ -176,6 +176,8 @@ impl Server {
             None
         };
         let oldest = victim.and_then(|victim| self.flights.iter().find(|(_, flight)| flight.guest == victim).map(|(number, _)| *number));
-        oldest.into_iter().for_each(|number| drop(self.drop_flight(number)));
+        if let Some(number) = oldest {
+            self.drop_flight(number);
+        }
     }
 }
