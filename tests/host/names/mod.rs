@@ -88,6 +88,12 @@ impl Machine {
         within(self.namespace.as_fd(), || client.register()).unwrap().unwrap();
     }
 
+    /// The process; it has its name a moment after it was executed.
+    fn process(&self) -> u32 {
+        until("it is there", || !self.processes().is_empty());
+        self.processes()[0]
+    }
+
     fn processes(&self) -> Vec<u32> {
         processes_of(self.folder.path()).into_iter().filter(|pid| name_of(*pid) == "kapal-names").collect()
     }
