@@ -37,6 +37,7 @@ fn it_ends_with_the_last_container_and_comes_again_with_the_next() {
         drop(second);
         let gone = Instant::now();
         until("it ends", || machine.processes().is_empty());
+        assert!(!machine.place.names_socket().exists());
         assert!(gone.elapsed() < Duration::from_secs(5));
     }
 }
@@ -70,6 +71,29 @@ fn one_that_was_killed_is_followed_by_another_with_the_same_sockets() {
         assert_eq!(machine.processes().len(), 1);
         assert_eq!(containers.each_ref().map(|container| container.client.port()), ports);
     }
+}
+
+#[test]
+fn it_has_nothing_of_the_monitor_that_started_it() {
+    let Some(machine) = Machine::new("* web 10.1.0.2\n") else { return };
+    let mut mask = nix::sys::signal::SigSet::empty();
+    mask.add(Signal::SIGTERM);
+    mask.thread_block().unwrap();
+    let container = machine.container(&[]);
+    mask.thread_unblock().unwrap();
+    assert_eq!(container.ask("web.").0, ["10.1.0.2"]);
+    let pid = machine.process();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    assert!(status.contains("SigBlk:\t0000000000000000"), "{status}");
+    assert_eq!(nix::unistd::getsid(Some(Pid::from_raw(pid as i32))).unwrap().as_raw(), pid as i32);
+    let target = |fd: i32| std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).unwrap();
+    assert_eq!([target(0), target(1)], ["/dev/null", "/dev/null"].map(std::path::PathBuf::from));
+    assert_eq!(target(2), machine.place.names_errors());
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    // Lock, door, epoll, connection, two sockets.
+    assert_eq!(open, 9);
+    kill(Pid::from_raw(pid as i32), Signal::SIGTERM).unwrap();
+    until("it ends", || machine.processes().is_empty());
 }
 
 #[test]
