@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch;
+mod berths;
 mod conformance;
 mod console;
 mod crash;
