@@ -97,14 +97,15 @@ impl Harbour {
     }
 
     /// Gives the network namespace of a process its links.
-    pub fn attach(&self, pid: i32, traffic: &Traffic) -> Result<(), String> {
+    pub fn attach(&self, pid: i32, record: &mut dyn Record) -> Result<(), String> {
         let namespace = namespace_of(pid).map_err(failed("cannot reach the container's network namespace"))?;
         {
             let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
             for (network, _) in &self.berths {
                 self.driver(&network.driver)?.up(network).map_err(|error| error.to_string())?;
             }
-            settle(&self.mark, traffic)?;
+            // Read under the lock: an older view would take rules away that another container has just got.
+            settle(&self.mark, &record.traffic()?)?;
         }
         let way_out = self.way_out();
         for (at, (network, endpoint)) in self.berths.iter().enumerate() {

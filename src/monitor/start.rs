@@ -143,14 +143,14 @@ fn container(task: &Task, driver: &dyn ExecDriver, size: Size, harbour: &mut Har
         set_size(process, size);
     }
     let (stdio, ends) = streams(container.config.tty, container.config.open_stdin, user.uid)?;
-    let traffic = if harbour.berths().is_empty() { None } else { Some(record.traffic().map_err(StartError::Failed)?) };
-    let harbour = RefCell::new(harbour);
+    let has_links = !harbour.berths().is_empty();
+    let outside = RefCell::new((harbour, record));
     let attach = |pid| {
-        let Some(traffic) = &traffic else { return Ok(()) };
-        harbour.borrow().attach(pid, traffic)?;
-        harbour.borrow_mut().open_names(pid, task)
+        let (harbour, record) = &mut *outside.borrow_mut();
+        harbour.attach(pid, *record)?;
+        harbour.open_names(pid, task)
     };
-    let meanwhile = traffic.is_some().then_some(Meanwhile(&attach));
+    let meanwhile = has_links.then_some(Meanwhile(&attach));
     let bundle = Bundle { id: &container.id, spec: &spec, rootfs: rootfs.as_fd(), stdio, init: container.host_config.init, meanwhile };
     running(driver.start(bundle)?, ends)
 }
