@@ -12,6 +12,7 @@ pub mod firewall;
 pub mod message;
 pub mod names;
 mod plain;
+pub mod surroundings;
 
 pub use bridge::{is_up, lead_out};
 
