@@ -24,6 +24,7 @@ pub mod transfer;
 pub mod verb;
 pub mod workstation;
 
+pub use crate::engine::network::names::open as names;
 pub use crate::engine::record::open as record;
 
 use crate::engine::Options;

@@ -9,6 +9,7 @@ mod engine;
 mod extract;
 mod firewall;
 mod graph;
+mod harbour;
 mod host;
 mod images;
 mod inside;

@@ -104,6 +104,7 @@ impl Session {
             containers: Vec::new(),
             images: Vec::new(),
             volumes: Vec::new(),
+            networks: Vec::new(),
             jobs: Vec::new(),
             damaged: Vec::new(),
         };

@@ -4,6 +4,7 @@ mod change;
 mod create;
 mod explain;
 mod inspect;
+pub mod names;
 mod plain;
 mod recovery;
 pub mod rows;

@@ -280,7 +280,7 @@ fn snapshot(containers: usize, others: usize, texts: &[String], seed: u64) -> Sn
         pid_start: 1,
     };
     let jobs = (0..others as i64).map(job).collect();
-    Snapshot { taken: jiff::Timestamp::now(), driver: "overlay", containers, images, volumes, jobs, damaged: texts.to_vec() }
+    Snapshot { taken: jiff::Timestamp::now(), driver: "overlay", containers, images, volumes, networks: Vec::new(), jobs, damaged: texts.to_vec() }
 }
 
 /// The model on a screen in memory.

@@ -372,3 +372,6 @@ fn publish(tx: &Transaction<'_>, container: &str, ports: &[PortRow]) -> Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
