@@ -12,7 +12,6 @@ pub mod firewall;
 pub mod message;
 pub mod names;
 mod plain;
-pub mod surroundings;
 
 pub use bridge::{is_up, lead_out};
 

@@ -2,18 +2,18 @@
 
 mod change;
 mod create;
-mod explain;
 mod inspect;
 pub mod names;
 mod plain;
+mod reach;
 mod recovery;
 pub mod rows;
 mod settings;
 
-pub use crate::networkdriver::firewall::{Answer, Obstacle, Reach};
+pub use crate::networkdriver::firewall::{Answer, Obstacle};
 pub use create::NewNetwork;
-pub use explain::{Explanation, Reached, reach};
 pub use plain::{find, is_predefined, predefined};
+pub use reach::{Explanation, Reached, reach};
 pub use settings::{Pool, Settings};
 
 use super::{Engine, Error, Event, Result};
