@@ -2,12 +2,14 @@
 
 mod change;
 mod create;
+mod explain;
 mod inspect;
 mod recovery;
 pub mod rows;
 mod settings;
 
 pub use create::NewNetwork;
+pub use explain::{Explained, Reach};
 pub use settings::{Pool, Settings};
 
 use super::{Engine, Error, Event, Result};
