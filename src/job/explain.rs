@@ -26,6 +26,6 @@ impl Job for NetworkExplain {
         let (name, port) = self.target.split_once(':').map_or((self.target.as_str(), None), |(name, port)| (name, Some(port)));
         let asked = port.map(port::named).transpose()?;
         let container = context.engine.container(name)?;
-        context.blocking(move |context| context.engine.explain(&container, asked)).await
+        context.blocking(move |context| context.engine.explanation(&container, asked)).await
     }
 }

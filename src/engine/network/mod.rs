@@ -2,6 +2,7 @@
 
 mod change;
 mod create;
+mod explain;
 mod inspect;
 pub mod names;
 mod plain;
@@ -12,6 +13,7 @@ mod settings;
 
 pub use crate::networkdriver::firewall::{Answer, Obstacle};
 pub use create::NewNetwork;
+pub use explain::{Explained, Reach};
 pub use plain::{find, is_predefined, predefined};
 pub use reach::{Explanation, Reached, reach};
 pub use settings::{Pool, Settings};

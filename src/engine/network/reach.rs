@@ -35,27 +35,23 @@ pub struct Reached {
 }
 
 impl Engine {
-    /// Other people's firewalls on this machine that may drop what goes to and from containers.
-    ///
-    /// # Errors
-    /// The kernel's; only root is told.
-    pub fn obstacles(&self) -> Result<Vec<Obstacle>> {
-        surroundings::obstacles(&self.mark()).map_err(|e| Error::io("cannot ask the kernel for this machine's firewalls", &e))
-    }
-
-    /// Obstacles that drop whatever is not let through, each with the commands that let containers through, a sentence each.
+    /// Other people's chains that drop whatever they do not let through, each with the commands that let containers through, a
+    /// sentence each.
     pub fn obstacle_warnings(&self) -> Vec<String> {
         // Who may not ask hears of it where it matters, when a container is started.
-        let obstacles = self.obstacles().unwrap_or_default();
-        let link = self.mark().default_link;
-        obstacles.iter().filter(|one| one.drops).map(|one| format!("{}; to let it through: {}", one.what(), one.way(&link).join("; "))).collect()
+        let obstacles = surroundings(&self.mark()).map(|(obstacles, _)| obstacles).unwrap_or_default();
+        let networks = self.traffic().map(|traffic| traffic.networks).unwrap_or_default();
+        let link = networks.first().map_or_else(|| self.mark().default_link, |network| network.link.clone());
+        let others = if networks.len() > 1 { " (and so for the link of each network)" } else { "" };
+        let drops = obstacles.iter().filter(|one| one.drops);
+        drops.map(|one| format!("{}; to let it through: {}{others}", one.what(), one.way(&link).join("; "))).collect()
     }
 
     /// Who reaches a container's ports: all that are published, or the one asked for, by its number inside or on this machine.
     ///
     /// # Errors
     /// The store's and the kernel's.
-    pub fn explain(&self, container: &Container, asked: Option<(u16, Option<Protocol>)>) -> Result<Explanation> {
+    pub fn explanation(&self, container: &Container, asked: Option<(u16, Option<Protocol>)>) -> Result<Explanation> {
         let mut explanation = Explanation { container: container.name.clone(), ports: Vec::new(), notes: Vec::new(), obstacles: Vec::new(), links: Vec::new() };
         if let Some(note) = nothing_of_its_own(container) {
             explanation.notes.push(note);
@@ -63,8 +59,9 @@ impl Engine {
         }
         let berths = self.berths_of(container)?;
         explanation.links = berths.iter().map(|(network, _)| network.link.clone()).collect();
-        explanation.obstacles = self.obstacles()?;
-        let local = surroundings::addresses().map_err(|e| Error::io("cannot ask the kernel for this machine's addresses", &e))?;
+        let around = surroundings(&self.mark());
+        let (obstacles, local) = around.map_err(|e| Error::io("cannot ask the kernel for this machine's addresses and firewalls", &e))?;
+        explanation.obstacles = obstacles;
         let traffic = self.traffic()?;
         for forward in chosen(&traffic.forwards, container, asked) {
             let answers = firewall::explain(&traffic, forward, &explanation.obstacles, &local);
