@@ -16,6 +16,7 @@ mod inside;
 mod life;
 mod many;
 mod mending;
+mod networks;
 mod pane;
 mod registry;
 mod run;
