@@ -153,6 +153,22 @@ pub fn links(netlink: &mut Netlink) -> io::Result<Vec<Link>> {
     Ok(links_in(netlink.ask(&mut bytes(&asked, NLM_F_REQUEST | NLM_F_DUMP))?).collect())
 }
 
+/// This machine's addresses.
+///
+/// # Errors
+/// The kernel's.
+pub fn addresses(netlink: &mut Netlink) -> io::Result<Vec<IpAddr>> {
+    let asked = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+    let answers = netlink.ask(&mut bytes(&asked, NLM_F_REQUEST | NLM_F_DUMP))?;
+    let read = |answer: crate::sys::netlink::Answer| {
+        let message = AddressMessage::parse(&answer.payload).ok()?;
+        // On a link between two the address is the other end's, and ours the local one.
+        let local = message.attributes.iter().find_map(|one| if let AddressAttribute::Local(address) = one { Some(*address) } else { None });
+        local.or_else(|| message.attributes.iter().find_map(|one| if let AddressAttribute::Address(address) = one { Some(*address) } else { None }))
+    };
+    Ok(answers.into_iter().take(MOST).filter_map(read).collect())
+}
+
 /// A message that takes a link away.
 pub fn delete_link(index: u32) -> Vec<u8> {
     let mut gone = LinkMessage::default();

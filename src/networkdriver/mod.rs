@@ -152,6 +152,15 @@ pub fn traffic() -> io::Result<std::collections::HashMap<String, [u64; 4]>> {
     Ok(links.into_iter().map(|link| (link.name, link.traffic)).collect())
 }
 
+/// What of this machine decides who reaches a port beside our own rules: other people's chains, and its addresses.
+///
+/// # Errors
+/// The kernel's.
+pub fn surroundings(mark: &Mark) -> io::Result<(Vec<firewall::Obstacle>, Vec<std::net::IpAddr>)> {
+    let foreign = firewall::obstacles(&mut Netlink::open(NETFILTER)?, &mark.table)?;
+    Ok((foreign, message::addresses(&mut Netlink::open(ROUTE)?)?))
+}
+
 /// The first of the `pools` parts, in their order, that overlaps neither a route of this machine nor any of `taken`.
 ///
 /// # Errors

@@ -18,6 +18,7 @@ mod life;
 mod many;
 mod mending;
 mod names;
+mod networks;
 mod pane;
 mod registry;
 mod run;

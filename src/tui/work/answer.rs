@@ -56,7 +56,7 @@ async fn inspect(engine: &Engine, name: &str, kind: &str) -> Result<Answer> {
     let value = match found.first() {
         Some(Found::Container(container, size)) => engine.inspect_container(container, *size),
         Some(Found::Image(image)) => image.inspect(),
-        Some(Found::Volume(_)) | None => match failed.pop() {
+        Some(Found::Network(_) | Found::Volume(_)) | None => match failed.pop() {
             Some(error) => return Err(error),
             None => serde_json::Value::Null,
         },
