@@ -107,6 +107,7 @@ impl Harbour {
             // Read under the lock: an older view would take rules away that another container has just got.
             settle(&self.mark, &record.traffic()?)?;
         }
+        self.turn_senders();
         let way_out = self.way_out();
         for (at, (network, endpoint)) in self.berths.iter().enumerate() {
             let attached = self.driver(&network.driver)?.attach(network, endpoint, namespace.as_fd(), way_out == Some(at));
@@ -160,6 +161,19 @@ impl Harbour {
     pub fn tell_names(&mut self, container: &Container) -> Result<(), String> {
         let settings = self.settings(container);
         self.names.as_mut().map_or(Ok(()), |client| client.update(settings)).map_err(failed("names"))
+    }
+
+    /// Whoever has been sending to a port all the time is to be heard by the container now. A kernel that tells nobody of its
+    /// connections forgets them by itself, only later.
+    fn turn_senders(&self) {
+        let ports = self.held.iter().map(|held| &held.port).filter(|port| port.protocol == Protocol::Udp);
+        let mut netlink = None;
+        for port in ports {
+            if netlink.is_none() {
+                netlink = Netlink::open(NETFILTER).ok();
+            }
+            let _ = netlink.as_mut().map(|netlink| firewall::forget_port(netlink, port.protocol.number(), port.port, port.address.is_ipv6()));
+        }
     }
 
     /// Which of the places leads everywhere.
@@ -277,6 +291,8 @@ impl Harbour {
             self.held.truncate(before);
             // The first failure is the one to tell.
             let _ = record.publish(&self.published(), Some(&self.wished()));
+        } else if add {
+            self.turn_senders();
         }
         done
     }

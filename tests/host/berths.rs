@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::HashSet;
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
@@ -67,6 +67,27 @@ fn a_published_port_leads_in_from_everywhere() {
     store.ok(&["rm", "-f", "web"]);
     assert_eq!(heard("127.0.0.1:18080"), "");
     drop(TcpListener::bind("0.0.0.0:18080").unwrap());
+}
+
+#[test]
+fn who_sends_all_the_time_is_heard_by_each_container_in_turn() {
+    let Some(store) = Store::new() else { return };
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    // Nobody is there yet; the kernel remembers what is sent all the same.
+    let hears = |expected: &str| {
+        let mut answer = [0; 64];
+        let _ = client.send_to(b"?", "127.0.0.1:18053");
+        client.recv(&mut answer).is_ok_and(|length| String::from_utf8_lossy(&answer[..length]).contains(expected))
+    };
+    assert!(!hears("first"));
+    for name in ["first", "second"] {
+        let server = format!("while :; do echo {name} | busybox nc -u -l -p 53 -w 1; done");
+        store.ok(&["run", "-d", "--name", name, "-p", "18053:53/udp", "host", "sh", "-c", &server]);
+        until(name, || hears(name));
+        store.ok(&["rm", "-f", name]);
+        assert!(!hears("first"));
+    }
 }
 
 #[test]

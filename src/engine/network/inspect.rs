@@ -15,44 +15,46 @@ impl Engine {
         let mut networks = Map::new();
         for attachment in &container.host_config.networks {
             let berth = berths.iter().find(|(network, _)| network.name == attachment.network);
-            let place = berth.map_or_else(|| json!({ "Aliases": attachment.aliases }), |(network, endpoint)| place(network, endpoint, container));
-            networks.insert(attachment.network.clone(), place);
+            networks.insert(attachment.network.clone(), place(berth, &attachment.aliases, container));
         }
-        let first = berths.first().map(|(network, endpoint)| place(network, endpoint, container)).unwrap_or_default();
-        let or_empty = |key: &str| first.get(key).cloned().unwrap_or(json!(""));
+        let first = place(berths.first(), &[], container);
         json!({
             "SandboxKey": if container.state.pid > 0 { format!("/proc/{}/ns/net", container.state.pid) } else { String::new() },
             "Ports": ports_of(container, &ports),
-            "Gateway": or_empty("Gateway"),
-            "IPAddress": or_empty("IPAddress"),
-            "IPPrefixLen": first.get("IPPrefixLen").cloned().unwrap_or(json!(0)),
-            "GlobalIPv6Address": or_empty("GlobalIPv6Address"),
-            "MacAddress": or_empty("MacAddress"),
+            "Gateway": first["Gateway"],
+            "IPAddress": first["IPAddress"],
+            "IPPrefixLen": first["IPPrefixLen"],
+            "GlobalIPv6Address": first["GlobalIPv6Address"],
+            "MacAddress": first["MacAddress"],
             "Networks": networks,
         })
     }
 }
 
-fn place(network: &Network, endpoint: &Endpoint, container: &Container) -> Value {
-    let gateway = |v6: bool| network.subnet(v6).filter(|_| endpoint.address(v6).is_some()).map_or_else(String::new, |subnet| subnet.gateway.to_string());
-    let address = |v6: bool| endpoint.address(v6).map_or_else(String::new, |address| address.to_string());
-    let prefix = |v6: bool| endpoint.addresses.iter().find(|(address, _)| address.is_ipv6() == v6).map_or(0, |(_, prefix)| *prefix);
-    let mut names = vec![container.name.clone()];
-    names.extend(endpoint.aliases.iter().cloned());
-    names.push(container.id.short().to_owned());
+/// A place as docker shows it; one that the container does not have now has the same fields, empty.
+fn place(berth: Option<&(Network, Endpoint)>, aliases: &[String], container: &Container) -> Value {
+    let has = |v6: bool| berth.filter(|(_, endpoint)| endpoint.address(v6).is_some());
+    let gateway = |v6: bool| has(v6).and_then(|(network, _)| network.subnet(v6)).map_or_else(String::new, |subnet| subnet.gateway.to_string());
+    let address = |v6: bool| has(v6).and_then(|(_, endpoint)| endpoint.address(v6)).map_or_else(String::new, |address| address.to_string());
+    let prefix = |v6: bool| has(v6).and_then(|(network, _)| network.subnet(v6)).map_or(0, |subnet| subnet.block.prefix());
+    let (network, endpoint) = berth.map(|(network, endpoint)| (network, endpoint)).unzip();
+    let aliases = endpoint.map_or(aliases, |endpoint| &endpoint.aliases);
+    let mut names = vec![container.name.as_str()];
+    names.extend(aliases.iter().map(String::as_str));
+    names.push(container.id.short());
     json!({
-        "Aliases": endpoint.aliases,
-        "MacAddress": endpoint.mac,
-        "NetworkID": network.id,
-        "EndpointID": rows::endpoint_id(endpoint),
+        "Aliases": aliases,
+        "MacAddress": endpoint.map(|endpoint| endpoint.mac.to_string()).unwrap_or_default(),
+        "NetworkID": network.map(|network| network.id.to_string()).unwrap_or_default(),
+        "EndpointID": endpoint.map(rows::endpoint_id).unwrap_or_default(),
         "Gateway": gateway(false),
         "IPAddress": address(false),
         "IPPrefixLen": prefix(false),
         "IPv6Gateway": gateway(true),
         "GlobalIPv6Address": address(true),
         "GlobalIPv6PrefixLen": prefix(true),
-        "DNSNames": if network.has_names() { names } else { Vec::new() },
-        "Link": endpoint.link,
+        "DNSNames": if network.is_some_and(Network::has_names) { names } else { Vec::new() },
+        "Link": endpoint.map(|endpoint| endpoint.link.as_str()).unwrap_or_default(),
     })
 }
 

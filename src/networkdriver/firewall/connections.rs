@@ -7,7 +7,7 @@
 use super::wire::message;
 use crate::sys::netlink::Netlink;
 use netlink_packet_core::{NLA_F_NESTED, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, Nla, ParseableParametrized};
-use netlink_packet_netfilter::conntrack::{ConntrackAttribute, ConntrackMessage, IPTuple, Tuple};
+use netlink_packet_netfilter::conntrack::{ConntrackAttribute, ConntrackMessage, IPTuple, ProtoTuple, Protocol, Tuple};
 use netlink_packet_netfilter::{NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily as Family};
 use std::io;
 use std::net::IpAddr;
@@ -25,6 +25,12 @@ const CTA_FILTER_ORIG_FLAGS: u16 = 1;
 const CTA_FILTER_REPLY_FLAGS: u16 = 2;
 /// The sender of a tuple.
 const CTA_FILTER_F_CTA_IP_SRC: u32 = 1;
+/// Its protocol and the port that it is for.
+const CTA_FILTER_F_CTA_PROTO_NUM: u32 = 1 << 3;
+const CTA_FILTER_F_CTA_PROTO_DST_PORT: u32 = 1 << 5;
+
+/// What names an entry to the kernel: its family, what was asked, its zone and its identity.
+type Entry = (Family, Vec<ConntrackAttribute>);
 
 /// Forgets all connections from and to these addresses, as they were asked for or as they really are, and says how
 /// many they were. Both ends of what goes on are strangers to each other then: new rules decide.
@@ -32,24 +38,68 @@ const CTA_FILTER_F_CTA_IP_SRC: u32 = 1;
 /// # Errors
 /// The kernel's; some are forgotten then. A kernel without the list (`CONFIG_NF_CT_NETLINK`) has `EOPNOTSUPP`.
 pub fn forget(netlink: &mut Netlink, addresses: &[IpAddr]) -> io::Result<usize> {
-    let mut doomed: Vec<(Family, Vec<ConntrackAttribute>)> = Vec::new();
+    let mut doomed: Vec<Entry> = Vec::new();
     for address in addresses {
         // A connection that the container made has it as the first sender; one that came to it, as the one who answers.
         for reply in [false, true] {
-            netlink.each(&mut list(*address, reply), |answer| {
-                if doomed.len() < MOST
-                    && let Some(found) = concerned(&answer.payload, answer.kind, *address)
-                {
-                    doomed.push(found);
-                }
-            })?;
+            let is_its = |attributes: &[ConntrackAttribute]| is_of(attributes, *address);
+            collect(netlink, &mut list(*address, reply), family(*address), &mut doomed, is_its)?;
         }
     }
+    delete(netlink, &doomed)
+}
+
+/// Forgets what was sent to a port of this machine and kept by it, as the kernel numbers protocols (UDP is 17): a client that
+/// goes on sending is heard by whom the port was published for meanwhile.
+///
+/// # Errors
+/// As for [`forget`].
+pub fn forget_port(netlink: &mut Netlink, protocol: u8, port: u16, v6: bool) -> io::Result<usize> {
+    let family = if v6 { Family::IPv6 } else { Family::IPv4 };
+    let tuple = vec![Tuple::Proto(vec![ProtoTuple::Protocol(Protocol::from(protocol)), ProtoTuple::DestinationPort(port)])];
+    let mut doomed = Vec::new();
+    let flags = [CTA_FILTER_F_CTA_PROTO_NUM | CTA_FILTER_F_CTA_PROTO_DST_PORT, 0];
+    let is_to_it = |attributes: &[ConntrackAttribute]| {
+        attributes.iter().any(|one| match one {
+            ConntrackAttribute::CtaTupleOrig(tuple) => tuple.iter().any(|part| match part {
+                Tuple::Proto(parts) => parts.contains(&ProtoTuple::Protocol(Protocol::from(protocol))) && parts.contains(&ProtoTuple::DestinationPort(port)),
+                _ => false,
+            }),
+            _ => false,
+        })
+    };
+    collect(netlink, &mut question(family, ConntrackAttribute::CtaTupleOrig(tuple), flags), family, &mut doomed, is_to_it)?;
+    delete(netlink, &doomed)
+}
+
+/// Adds the entries of a list that are concerned to the doomed ones.
+fn collect(
+    netlink: &mut Netlink,
+    question: &mut [u8],
+    family: Family,
+    doomed: &mut Vec<Entry>,
+    concerned: impl Fn(&[ConntrackAttribute]) -> bool,
+) -> io::Result<()> {
+    netlink.each(question, |answer| {
+        if doomed.len() < MOST
+            && let Ok(message) = NetfilterMessage::parse_with_param(&answer.payload, answer.kind)
+            && let NetfilterMessageInner::Conntrack(ConntrackMessage::New(attributes)) = message.inner
+            && concerned(&attributes)
+        {
+            let names = |one: &ConntrackAttribute| match one {
+                ConntrackAttribute::CtaTupleOrig(_) => true,
+                ConntrackAttribute::Other(other) => [CTA_ID, CTA_ZONE].contains(&other.kind()),
+                _ => false,
+            };
+            doomed.push((family, attributes.into_iter().filter(names).collect()));
+        }
+    })
+}
+
+fn delete(netlink: &mut Netlink, doomed: &[Entry]) -> io::Result<usize> {
     let mut forgotten = 0;
     for some in doomed.chunks(AT_ONCE) {
-        let message = |(family, attributes): &(Family, Vec<ConntrackAttribute>)| {
-            message(*family, NLM_F_REQUEST | NLM_F_ACK, ConntrackMessage::Delete(attributes.clone()))
-        };
+        let message = |(family, attributes): &Entry| message(*family, NLM_F_REQUEST | NLM_F_ACK, ConntrackMessage::Delete(attributes.clone()));
         for result in netlink.batch(&mut some.iter().map(message).collect::<Vec<_>>())? {
             match result {
                 Ok(()) => forgotten += 1,
@@ -74,7 +124,12 @@ fn list(address: IpAddr, reply: bool) -> Vec<u8> {
     } else {
         (ConntrackAttribute::CtaTupleOrig(tuple), [CTA_FILTER_F_CTA_IP_SRC, 0])
     };
-    let mut question = message(family(address), NLM_F_REQUEST | NLM_F_DUMP, ConntrackMessage::Get(vec![tuple]));
+    question(family(address), tuple, flags)
+}
+
+/// The question for all entries that are like `tuple` in what the flags say, of what was asked and of the answers.
+fn question(family: Family, tuple: ConntrackAttribute, flags: [u32; 2]) -> Vec<u8> {
+    let mut question = message(family, NLM_F_REQUEST | NLM_F_DUMP, ConntrackMessage::Get(vec![tuple]));
     // Written by hand: the crate leaves the mark of nesting out of attributes that it has no type for.
     let mut attribute = |length: u16, kind: u16, value: &[u8]| {
         question.extend_from_slice(&length.to_ne_bytes());
@@ -89,24 +144,14 @@ fn list(address: IpAddr, reply: bool) -> Vec<u8> {
     question
 }
 
-/// What names an entry to the kernel, if it is one of this address's: what was asked, its zone and its identity.
-fn concerned(payload: &[u8], kind: u16, address: IpAddr) -> Option<(Family, Vec<ConntrackAttribute>)> {
-    let message = NetfilterMessage::parse_with_param(payload, kind).ok()?;
-    let NetfilterMessageInner::Conntrack(ConntrackMessage::New(attributes)) = message.inner else { return None };
+/// Whether an entry is one of this address's.
+fn is_of(attributes: &[ConntrackAttribute], address: IpAddr) -> bool {
     let is = |tuple: &Tuple| {
         let Tuple::Ip(ends) = tuple else { return false };
         ends.iter().any(|end| matches!(end, IPTuple::SourceAddress(one) | IPTuple::DestinationAddress(one) if *one == address))
     };
-    let concerned = attributes.iter().any(|one| match one {
+    attributes.iter().any(|one| match one {
         ConntrackAttribute::CtaTupleOrig(tuple) | ConntrackAttribute::CtaTupleReply(tuple) => tuple.iter().any(is),
         _ => false,
-    });
-    concerned.then(|| {
-        let names = |one: &ConntrackAttribute| match one {
-            ConntrackAttribute::CtaTupleOrig(_) => true,
-            ConntrackAttribute::Other(other) => [CTA_ID, CTA_ZONE].contains(&other.kind()),
-            _ => false,
-        };
-        (family(address), attributes.into_iter().filter(names).collect())
     })
 }

@@ -26,7 +26,7 @@ pub mod rule;
 pub mod sysctl;
 mod wire;
 
-pub use connections::forget;
+pub use connections::{forget, forget_port};
 pub use explain::{Answer, Asker, Reach, explain};
 pub use obstacle::{Obstacle, obstacles};
 pub use rule::{Chain, Hook, Match, Rule, Table, Verdict};
