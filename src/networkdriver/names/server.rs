@@ -3,13 +3,13 @@
 //! No container gets more than its share: every socket is read a few times a turn, each container has so many questions and
 //! connections under way and no more, and where all of them together are too many, the one with the most loses its oldest.
 
+use super::Directory;
 use super::flight::Flight;
 use super::handover::{self, Arrival, Hello, Settings};
 use super::message::{self, Question, Reading, Way, Wish};
 use super::resolvers::{self, Resolvers};
 use super::stream::Stream;
 use super::watch::{Interest, Source, Watch};
-use super::Directory;
 use crate::id::ContainerId;
 use rustix::net::{RecvFlags, SendFlags, SocketFlags};
 use std::collections::BTreeMap;
@@ -280,10 +280,12 @@ impl Server {
         };
         let Some(place) = self.guests.get(&guest).and_then(|guest| guest.place.as_ref()) else { return Verdict::Silence };
         let ours = match question.wish() {
-            Wish::Addresses(name) => self.directory.find(&place.container, &name).map(|found| found.map(|mut addresses| {
-                shuffle(&mut addresses);
-                question.addresses(&addresses, way)
-            })),
+            Wish::Addresses(name) => self.directory.find(&place.container, &name).map(|found| {
+                found.map(|mut addresses| {
+                    shuffle(&mut addresses);
+                    question.addresses(&addresses, way)
+                })
+            }),
             Wish::Name(address) => self.directory.name_of(&place.container, address).map(|found| found.map(|name| question.name(&name, way))),
             Wish::Other => Ok(None),
         };

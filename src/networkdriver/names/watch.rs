@@ -104,7 +104,8 @@ mod tests {
     #[test]
     fn sources_come_back_from_the_kernel_as_they_went() {
         let number = (1 << 40) + 7;
-        let all = [Source::Door, Source::Guest(0), Source::Datagrams(number), Source::Calls(1), Source::Flight(number), Source::Stream(2), Source::Line(number)];
+        let all =
+            [Source::Door, Source::Guest(0), Source::Datagrams(number), Source::Calls(1), Source::Flight(number), Source::Stream(2), Source::Line(number)];
         for source in all {
             assert_eq!(Source::of(source.code()), source);
         }
