@@ -6,6 +6,7 @@ mod logs;
 pub mod snapshot;
 
 use kapal::container::Place;
+use kapal::engine::network::Settings;
 use kapal::engine::{Engine, Event, Options};
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// An engine on a store below `folder`.
 pub fn engine(folder: &Path) -> Engine {
     let place = Place { root: folder.join("root"), run_root: folder.join("run") };
-    Engine::open(Options { place, storage_driver: Some("vfs".into()), insecure: Vec::new(), docker_config: folder.join("config") }).unwrap()
+    Engine::open(Options {
+        place,
+        storage_driver: Some("vfs".into()),
+        insecure: Vec::new(),
+        docker_config: folder.join("config"),
+        network: Settings::default(),
+    })
+    .unwrap()
 }
 
 /// Waits for an event that `wanted` takes.

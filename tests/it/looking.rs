@@ -103,6 +103,7 @@ impl Session {
             driver: "vfs",
             containers: Vec::new(),
             images: Vec::new(),
+            networks: Vec::new(),
             volumes: Vec::new(),
             jobs: Vec::new(),
             damaged: Vec::new(),

@@ -48,7 +48,7 @@ impl Tabs for Tab {
             Self::Processes => "Processes",
             Self::Changes => "Changes",
             Self::Mounts => "Mounts",
-            Self::Networks => "Networks",
+            Self::Networks => "Net",
             Self::Environment => "Env",
             Self::Inspect => "Inspect",
         }

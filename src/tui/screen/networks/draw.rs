@@ -11,10 +11,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-/// What stands between a port here and the bridge.
-const RULE: &str = " dnat ─▶";
-/// The columns of it, with the wire before it.
+/// The columns of the wire and the rule between a port here and the bridge; where room is short, of a bare wire.
 const MIDDLE: usize = 11;
+const BARE: usize = 5;
+/// The least room for the rule's name.
+const ROOMY: usize = 50;
 /// The least columns of a port here: the way out needs them.
 const LEFT: usize = 15;
 /// The least columns of a link's name; of what a line leads to.
@@ -27,6 +28,7 @@ const RATES: usize = 22;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Columns {
     left: usize,
+    middle: usize,
     link: usize,
     place: usize,
     target: usize,
@@ -41,7 +43,9 @@ struct Words {
     link: String,
     /// The link inside and the address there.
     place: [String; 2],
+    /// What it leads to: a name, and the port there.
     target: String,
+    port: String,
 }
 
 fn words(entry: &Entry) -> Words {
@@ -53,13 +57,13 @@ fn words(entry: &Entry) -> Words {
         Entry::Port(forward, endpoint) => {
             let (link, place) = place(endpoint.as_ref(), forward.target.to_string());
             let protocol = forward.port.protocol.as_str();
-            let target = format!("{} :{}", text::clean(&forward.name), forward.port.inside);
-            Words { here: format!("{}/{protocol}", rows::here(forward)), link, place, target }
+            let (target, port) = (text::clean(&forward.name).into_owned(), format!(" :{}", forward.port.inside));
+            Words { here: format!("{}/{protocol}", rows::here(forward)), link, place, target, port }
         }
         Entry::Member(name, endpoint) => {
             let address = endpoint.addresses.first().map(|(address, _)| address.to_string()).unwrap_or_default();
             let (link, place) = place(Some(endpoint), address);
-            Words { here: String::new(), link, place, target: text::clean(name).into_owned() }
+            Words { here: String::new(), link, place, target: text::clean(name).into_owned(), port: String::new() }
         }
         Entry::Out => Words::default(),
     }
@@ -71,11 +75,12 @@ fn columns(lines: &[Words], room: usize) -> Columns {
     let left = widest(|words| width::of(&words.here)).clamp(LEFT, (room / 3).max(LEFT));
     let address = widest(|words| width::of(&words.place[1]));
     let inside = widest(|words| width::of(&words.place[0]));
-    let full = widest(|words| width::of(&words.target));
-    let right = room.saturating_sub(left + MIDDLE + 1);
+    let full = widest(|words| width::of(&words.target) + words.port.len());
+    let middle = if room < ROOMY { BARE } else { MIDDLE };
+    let right = room.saturating_sub(left + middle + 1);
     let part = |columns: usize, more: usize| if columns > 0 { columns + more } else { 0 };
     let used = |all: &Columns| part(all.link, 3) + 3 + part(all.place, 2) + all.target;
-    let mut all = Columns { left, link: widest(|words| width::of(&words.link)), place: inside + 1 + address, target: full, rates: false };
+    let mut all = Columns { left, middle, link: widest(|words| width::of(&words.link)), place: inside + 1 + address, target: full, rates: false };
     let over = |all: &Columns| used(all).saturating_sub(right);
     all.link = all.link.saturating_sub(over(&all)).max(LINK.min(all.link));
     if over(&all) > 0 {
@@ -89,6 +94,7 @@ fn columns(lines: &[Words], room: usize) -> Columns {
             all.target = full.saturating_sub(over(&all)).max(TARGET.min(full));
         }
     }
+    all.target = all.target.min(right.saturating_sub(3));
     all.rates = used(&all) + RATES < right;
     all
 }
@@ -164,7 +170,7 @@ fn head(area: Rect, buffer: &mut Buffer, columns: &Columns, berths: &Berths, the
     let bridge = format!("{} {gateways}", text::clean(&berths.network.link));
     let mut pen = Pen { buffer, area, x: area.x, y: area.y };
     pen.field("HOST PORT", columns.left + 4, theme.header());
-    pen.field("RULE", MIDDLE - 4, theme.header());
+    pen.field(if columns.middle == MIDDLE { "RULE" } else { "" }, columns.middle - 4, theme.header());
     pen.field(&bridge, width::of(&bridge), theme.title());
     let rates = area.x.saturating_add(behind(columns) as u16);
     if columns.rates && pen.x + 1 < rates {
@@ -176,7 +182,7 @@ fn head(area: Rect, buffer: &mut Buffer, columns: &Columns, berths: &Berths, the
 /// Where the rates begin.
 fn behind(columns: &Columns) -> usize {
     let part = |columns: usize, more: usize| if columns > 0 { columns + more } else { 0 };
-    columns.left + MIDDLE + 1 + part(columns.link, 3) + 3 + part(columns.place, 2) + columns.target
+    columns.left + columns.middle + 1 + part(columns.link, 3) + 3 + part(columns.place, 2) + columns.target
 }
 
 /// What is special about a line.
@@ -191,15 +197,16 @@ struct Look {
 fn line(pen: &mut Pen<'_>, entry: &Entry, words: &Words, columns: &Columns, look: &Look, berths: &Berths, theme: &Theme) {
     let wire = if look.lit { theme.accent() } else { theme.faint() };
     let rule = if look.lit { theme.accent() } else { theme.muted() };
-    let middle = columns.left + MIDDLE;
+    let middle = columns.left + columns.middle;
     match entry {
         Entry::Port(..) => {
             let here = text::truncate_start(&words.here, columns.left).into_owned();
             let used = width::of(&here);
             pen.write(&here, theme.text());
-            pen.write(&format!(" {}", "─".repeat((middle - used - 1).saturating_sub(width::of(RULE)))), wire);
-            pen.write(&RULE[..6], rule);
-            pen.write(&RULE[6..], wire);
+            let word = if columns.middle == MIDDLE { " dnat " } else { "" };
+            pen.write(&format!(" {}", "─".repeat((middle - used).saturating_sub(3 + word.len()))), wire);
+            pen.write(word, rule);
+            pen.write("─▶", wire);
         }
         Entry::Member(..) => pen.field("", middle, wire),
         Entry::Out => {
@@ -210,8 +217,11 @@ fn line(pen: &mut Pen<'_>, entry: &Entry, words: &Words, columns: &Columns, look
             };
             pen.write("everywhere ", theme.text());
             pen.write(if berths.network.internal { "╳─" } else { "◀─" }, wire);
-            pen.write(&format!(" {word} "), rule);
-            pen.write(&"─".repeat(middle.saturating_sub(15 + word.len())), wire);
+            if middle > 15 + word.len() {
+                pen.write(&format!(" {word} "), rule);
+            }
+            let drawn = if middle > 15 + word.len() { 15 + word.len() } else { 13 };
+            pen.write(&"─".repeat(middle.saturating_sub(drawn)), wire);
         }
     }
     let is_port = !matches!(entry, Entry::Member(..));
@@ -219,7 +229,7 @@ fn line(pen: &mut Pen<'_>, entry: &Entry, words: &Words, columns: &Columns, look
     if *entry == Entry::Out {
         return;
     }
-    let beside = if look.again { theme.faint() } else { theme.muted() };
+    let beside = if look.again && !look.lit { theme.faint() } else { theme.muted() };
     if columns.link > 0 {
         let link = text::truncate(&words.link, columns.link).into_owned();
         pen.write("─ ", wire);
@@ -230,10 +240,12 @@ fn line(pen: &mut Pen<'_>, entry: &Entry, words: &Words, columns: &Columns, look
     if columns.place > 0 {
         let [inside, address] = &words.place;
         let place = if columns.place > width::of(address) && !inside.is_empty() { format!("{inside} {address}") } else { address.clone() };
-        pen.field(&place, columns.place, if look.again { theme.faint() } else { theme.text() });
+        pen.field(&place, columns.place, if look.again && !look.lit { theme.faint() } else { theme.text() });
         pen.field("", 2, wire);
     }
-    pen.field(&words.target, columns.target, theme.title());
+    let target = text::truncate(&words.target, columns.target.saturating_sub(words.port.len())).into_owned();
+    pen.write(&target, theme.title());
+    pen.field(&words.port, columns.target.saturating_sub(width::of(&target)), theme.text());
 }
 
 fn rates(pen: &mut Pen<'_>, entry: &Entry, carried: &Rates, theme: &Theme) {

@@ -222,6 +222,8 @@ impl Map {
             height if self.reading => height - 2,
             height => wanted.min((height.saturating_sub(lines)).max(height / 2).max(TOLD)).min(height.saturating_sub(2)),
         };
+        // What lines do not need belongs to what is told.
+        let below = if below == 0 || self.reading { below } else { below.max(area.height.saturating_sub(lines)) };
         let upper = Rect { height: area.height - below, ..area };
         draw::map(self, upper, buffer, berths, carried, theme, focused && !self.reading);
         if below == 0 {

@@ -23,7 +23,7 @@ pub const LIST: &[Column] = &[
     Column { title: "PORTS", least: 5, most: 6, right: true, sheds: 3 },
     Column { title: "RX/s", least: 7, most: 9, right: true, sheds: 1 },
     Column { title: "TX/s", least: 7, most: 9, right: true, sheds: 1 },
-    Column { title: "FLAGS", least: 8, most: 32, right: false, sheds: 4 },
+    Column { title: "FLAGS", least: 18, most: 36, right: false, sheds: 4 },
 ];
 
 /// The columns of those who are on one.
@@ -46,8 +46,7 @@ pub const PORTS: &[Column] = &[
 ];
 
 /// What the list has beside the networks of the store: where nothing is made for containers.
-const PLAIN: [(&str, &str, &str, NetworkMode); 2] =
-    [("host", "host", "this machine's own", NetworkMode::Host), ("none", "null", "loopback alone", NetworkMode::None)];
+const PLAIN: [(&str, &str, &str, NetworkMode); 2] = [("host", "host", "this machine", NetworkMode::Host), ("none", "null", "loopback", NetworkMode::None)];
 
 /// The mode that a row is of, which stands for no network of the store.
 pub fn mode(key: &str) -> Option<NetworkMode> {

@@ -1,6 +1,7 @@
 //! What is told of a line of the map: who reaches a port and by which rules, how a member is reached, what leads out.
 
 use super::map::Entry;
+use super::rows;
 use crate::container::Endpoint;
 use crate::engine::network::{Berths, Explained, Reach};
 use crate::text::{self, width};
@@ -12,8 +13,8 @@ const SIGN: usize = 11;
 /// What the line is, in a few words.
 pub fn title(entry: &Entry) -> String {
     match entry {
-        Entry::Port(forward, _) => text::clean(&format!("{} of {}: who reaches it", forward.port, forward.name)).into_owned(),
-        Entry::Member(name, _) => text::clean(&format!("{name}: how it is reached")).into_owned(),
+        Entry::Port(forward, _) => format!("who reaches {}/{}", rows::here(forward), forward.port.protocol.as_str()),
+        Entry::Member(name, _) => text::clean(&format!("who reaches {name}")).into_owned(),
         Entry::Out => "the way out".to_owned(),
     }
 }
