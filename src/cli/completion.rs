@@ -7,7 +7,10 @@ use crate::tui::line::{Completion, Names};
 enum Named {
     Containers,
     Images,
+    Networks,
     Volumes,
+    /// A network, then a container.
+    NetworkFirst,
     /// Anything that has a name.
     All,
     /// A container, then words of its own.
@@ -19,14 +22,15 @@ enum Named {
 /// What is named after `verb`, the family's name in front where there is one.
 fn named(verb: &str) -> Option<Named> {
     Some(match verb.strip_prefix("container ").unwrap_or(verb) {
-        "start" | "stop" | "restart" | "kill" | "pause" | "unpause" | "wait" | "logs" | "attach" | "rename" | "rm" | "port" | "diff" | "export" => {
-            Named::Containers
-        }
+        "start" | "stop" | "restart" | "kill" | "pause" | "unpause" | "wait" | "logs" | "attach" | "rename" | "rm" | "port" | "diff" | "export"
+        | "network explain" => Named::Containers,
         "exec" | "top" | "commit" => Named::ContainerFirst,
         "run" | "create" => Named::ImageFirst,
         "push" | "pull" | "rmi" | "tag" | "save" | "history" | "image rm" | "image inspect" | "image push" | "image tag" | "image save" | "image history" => {
             Named::Images
         }
+        "network rm" | "network inspect" => Named::Networks,
+        "network connect" | "network disconnect" => Named::NetworkFirst,
         "volume rm" | "volume inspect" => Named::Volumes,
         "inspect" | "cp" => Named::All,
         _ => return None,
@@ -67,7 +71,7 @@ pub fn complete(line: &str, names: &Names) -> (usize, Vec<Completion>) {
         }
         _ => (typed.last, None),
     };
-    if let Some(values) = option.and_then(|option| values(&typed.command, option)) {
+    if let Some(values) = option.and_then(|option| values(&typed.command, option, names)) {
         let fitting = values.into_iter().filter(|offer| offer.word.starts_with(begun) && offer.word != begun).collect();
         return (line.len() - begun.len(), fitting);
     }
@@ -103,7 +107,7 @@ fn option<'a>(command: &'a clap::Command, spelled: &str) -> Option<&'a clap::Arg
 }
 
 /// The values that an option may have, if they are few and known; nothing at all for one that may have any.
-fn values(command: &clap::Command, spelled: &str) -> Option<Vec<Completion>> {
+fn values(command: &clap::Command, spelled: &str, names: &Names) -> Option<Vec<Completion>> {
     let option = option(command, spelled)?;
     // An option whose value may be left out is followed by something else.
     if option.get_num_args().is_some_and(|range| range.min_values() == 0) && !spelled.starts_with("--") {
@@ -117,13 +121,18 @@ fn values(command: &clap::Command, spelled: &str) -> Option<Vec<Completion>> {
     }
     // `none|host` as the name of a value lists what it may be.
     let name = option.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap_or_default();
-    let words: Vec<&str> = if name.contains('|') { name.split('|').collect() } else { well_known(option.get_long().unwrap_or_default()).to_vec() };
+    let long = option.get_long().unwrap_or_default();
+    let mut words: Vec<&str> = if name.contains('|') { name.split('|').collect() } else { well_known(long).to_vec() };
+    if long == "network" {
+        words.extend(names.networks.iter().map(String::as_str));
+    }
     Some(words.into_iter().map(|word| Completion { word: word.to_owned(), about: about.clone() }).collect())
 }
 
 /// Values that an option's help names in words.
 fn well_known(option: &str) -> &'static [&'static str] {
     match option {
+        "network" => &["none", "host"],
         "restart" => &["no", "on-failure", "always", "unless-stopped"],
         "pull" => &["always", "missing", "never"],
         "log-driver" => &["json-file", "none"],
@@ -156,10 +165,14 @@ fn offers(typed: &Typed<'_>, names: &Names) -> Vec<Completion> {
                 offers.extend(list(&names.images, "image"));
                 offers.extend(list(&[crate::container::HOST_IMAGE.to_owned()], "this machine's own files, below a fresh layer"));
             }
+            Named::Networks => offers.extend(list(&names.networks, "network")),
+            Named::NetworkFirst if before == 0 => offers.extend(list(&names.networks, "network")),
+            Named::NetworkFirst => offers.extend(list(&names.containers, "container")),
             Named::Volumes => offers.extend(list(&names.volumes, "volume")),
             Named::All => {
                 offers.extend(list(&names.containers, "container"));
                 offers.extend(list(&names.images, "image"));
+                offers.extend(list(&names.networks, "network"));
                 offers.extend(list(&names.volumes, "volume"));
             }
             Named::ContainerFirst => {}
@@ -173,7 +186,8 @@ mod tests {
     use super::*;
 
     fn words(line: &str) -> Vec<String> {
-        let names = Names { containers: vec!["web".to_owned(), "worker".to_owned()], images: vec!["busybox:1".to_owned()], volumes: vec!["data".to_owned()] };
+        let some = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+        let names = Names { containers: some(&["web", "worker"]), images: some(&["busybox:1"]), networks: some(&["bridge", "lab"]), volumes: some(&["data"]) };
         complete(line, &names).1.into_iter().map(|offer| offer.word).collect()
     }
 
@@ -184,13 +198,18 @@ mod tests {
         assert_eq!(words("stop web; logs --fo"), ["--follow"]);
         assert_eq!(words("volume "), ["create", "ls", "inspect", "rm", "prune"]);
         assert_eq!(words("volume rm "), ["data"]);
+        assert_eq!(words("network ").len(), 8);
+        assert_eq!(words("network rm l"), ["lab"]);
+        assert_eq!(words("network connect "), ["bridge", "lab"]);
+        assert_eq!(words("network connect --alias db lab wo"), ["worker"]);
+        assert_eq!(words("network explain we"), ["web"]);
         assert_eq!(words("run -d busy"), ["busybox:1"]);
         assert_eq!(complete("stop w", &Names::default()).0, 5);
     }
 
     #[test]
     fn values_of_options_are_offered() {
-        assert_eq!(words("run --network "), ["none", "host"]);
+        assert_eq!(words("run --network "), ["none", "host", "bridge", "lab"]);
         assert_eq!(words("run --network=h"), ["host"]);
         assert_eq!(complete("run --network=h", &Names::default()).0, 14);
         assert_eq!(words("run --restart un"), ["unless-stopped"]);

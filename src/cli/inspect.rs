@@ -31,6 +31,7 @@ pub fn inspect(found: &[Found], engine: &Engine, format: Option<&str>, face: &mu
         .map(|found| match found {
             Found::Container(container, size) => engine.inspect_container(container, *size),
             Found::Image(image) => image.inspect(),
+            Found::Network(berths) => berths.inspect(),
             Found::Volume(volume) => serde_json::to_value(volume).unwrap_or_default(),
         })
         .collect();

@@ -9,6 +9,7 @@ pub mod differences;
 pub mod face;
 pub mod graph;
 pub mod inspect;
+pub mod networks;
 pub mod perform;
 pub mod processes;
 pub mod progress;
@@ -23,6 +24,7 @@ pub mod transfer;
 pub mod verb;
 pub mod workstation;
 
+pub use crate::engine::network::names::open as names;
 pub use crate::engine::record::open as record;
 
 use crate::engine::Options;

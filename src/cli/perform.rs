@@ -34,6 +34,7 @@ pub async fn perform(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32
         Verb::Container(ContainerVerb::Ls(job)) | Verb::Ps(job) => ps(job, engine, face).await,
         Verb::Images(job) => images(job, engine, face).await,
         Verb::Image(verb) => image(verb, engine, face).await,
+        Verb::Network(verb) => super::networks::network(verb, engine, face).await,
         Verb::Volume(verb) => volume(verb, engine, face).await,
         Verb::System(verb) => system(verb, engine, face).await,
         Verb::Container(ContainerVerb::Prune(mut job)) => {
@@ -59,10 +60,7 @@ async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
         Verb::Rm(job) => several(run(job, engine, face).await?, face),
         Verb::Rename(job) => run(job, engine, face).await.map(|()| 0),
         Verb::Tag(job) => run(job, engine, face).await.map(|()| 0),
-        Verb::Port(job) => {
-            run(job, engine, face).await?.iter().try_for_each(|line| face.say(&text::clean(line)))?;
-            Ok(0)
-        }
+        Verb::Port(job) => super::networks::port(job, engine, face).await,
         Verb::Top(job) => inspect::top(&run(job, engine, face).await?, face),
         Verb::Diff(job) => super::differences::diff(job, engine, face).await,
         Verb::Commit(job) => {
@@ -149,7 +147,7 @@ pub fn failures(face: &mut Face, mut failed: Vec<Error>) -> Result<i32> {
 }
 
 /// Reads the moments that a prune is limited to, before anybody is asked.
-fn read_moments(filter: &mut PruneFilter) -> Result<()> {
+pub fn read_moments(filter: &mut PruneFilter) -> Result<()> {
     let now = Timestamp::now();
     filter.until = filter.moments().map(|text| when::moment(text, now)).collect::<std::result::Result<_, _>>().map_err(Error::invalid)?;
     Ok(())
@@ -271,7 +269,9 @@ async fn system(verb: SystemVerb, engine: &Engine, face: &mut Face) -> Result<i3
         SystemVerb::Df(job) => super::space::df(job, engine, face).await,
         SystemVerb::Prune(mut job) => {
             read_moments(&mut job.filter)?;
-            if !job.force && !face.confirm("This will remove all stopped containers and unused images, and with --volumes anonymous volumes.")? {
+            if !job.force
+                && !face.confirm("This will remove all stopped containers, unused networks and unused images, and with --volumes anonymous volumes.")?
+            {
                 return Ok(1);
             }
             pruned("Deleted:", run(job, engine, face).await?, face)

@@ -83,6 +83,20 @@ pub fn status(container: &Container, now: Timestamp) -> String {
     }
 }
 
+/// Its ports, while they can be asked for.
+fn ports(listed: &Listed) -> String {
+    let c = &listed.container;
+    let exposes = c.state.status.is_alive() && !c.host_config.networks.is_empty();
+    text::ports::listed(&listed.ports, c.config.exposed_ports.iter().filter(|_| exposes))
+}
+
+/// The names of its networks, or what it has in their place.
+fn networks(container: &Container) -> String {
+    let host = &container.host_config;
+    let names: Vec<&str> = host.networks.iter().map(|attachment| attachment.network.as_str()).collect();
+    if names.is_empty() { host.network_mode.name() } else { names.join(",") }
+}
+
 /// A row of `ps`.
 pub fn container(listed: &Listed, whole: bool, now: Timestamp) -> Value {
     let c = &listed.container;
@@ -102,12 +116,12 @@ pub fn container(listed: &Listed, whole: bool, now: Timestamp) -> Value {
         "RunningFor": when::ago(c.created, now),
         "Status": status(c, now),
         "State": c.state.status.as_str(),
-        "Ports": "",
+        "Ports": ports(listed),
         "Names": c.name,
         "Labels": labels.join(","),
         "Mounts": mounts.join(","),
         "LocalVolumes": c.host_config.mounts.iter().filter(|m| m.name.is_some()).count().to_string(),
-        "Networks": c.host_config.network_mode.name(),
+        "Networks": networks(c),
         "Size": size,
     })
 }

@@ -146,7 +146,7 @@ pub enum Verb {
     Rename(job::rename::Rename),
     /// Remove containers
     Rm(job::rm::Rm),
-    /// List the published ports of a container
+    /// List the published ports of a container, or change them while it runs
     Port(job::port::Port),
     /// Copy files between a container and this machine
     Cp(job::copy::Copy),
@@ -170,7 +170,7 @@ pub enum Verb {
     History(Listing<job::history::History>),
     /// Show how images share their layers, and what each has to itself
     Graph(Drawing),
-    /// Show containers, images or volumes in full
+    /// Show containers, images, networks or volumes in full
     Inspect(Showing<job::inspect::Inspect>),
     /// Give an image another name
     Tag(job::tag::Tag),
@@ -186,6 +186,9 @@ pub enum Verb {
     /// Work on images
     #[command(subcommand)]
     Image(ImageVerb),
+    /// Work on networks
+    #[command(subcommand)]
+    Network(NetworkVerb),
     /// Work on volumes
     #[command(subcommand)]
     Volume(VolumeVerb),
@@ -252,7 +255,7 @@ pub enum ContainerOther {
     Rename(job::rename::Rename),
     /// Remove containers
     Rm(job::rm::Rm),
-    /// List the published ports of a container
+    /// List the published ports of a container, or change them while it runs
     Port(job::port::Port),
     /// Copy files
     Cp(job::copy::Copy),
@@ -294,6 +297,29 @@ pub enum ImageVerb {
     Load(job::load::Load),
 }
 
+/// What can be done to networks.
+#[derive(Subcommand, Clone, Debug)]
+pub enum NetworkVerb {
+    /// Put a container on a network, running or not
+    Connect(job::connect::NetworkConnect),
+    /// Make a network
+    Create(job::network::NetworkCreate),
+    /// Take a container off a network, running or not
+    Disconnect(job::connect::NetworkDisconnect),
+    /// Show who reaches a container's ports, and by which rules
+    Explain(Showing<job::explain::NetworkExplain>),
+    /// Show networks in full, with the containers on them
+    Inspect(Showing<job::network::NetworkInspect>),
+    /// List networks
+    #[command(visible_alias = "list")]
+    Ls(Listing<job::network::NetworkLs>),
+    /// Remove all networks that no running container is on
+    Prune(job::network::NetworkPrune),
+    /// Remove networks
+    #[command(visible_alias = "remove")]
+    Rm(job::network::NetworkRm),
+}
+
 /// What can be done to volumes.
 #[derive(Subcommand, Clone, Debug)]
 pub enum VolumeVerb {
@@ -316,7 +342,7 @@ pub enum VolumeVerb {
 pub enum SystemVerb {
     /// Show what takes how much space
     Df(Showing<job::df::Df>),
-    /// Remove stopped containers, unused images and volumes
+    /// Remove stopped containers, unused networks, images and volumes
     Prune(job::system::SystemPrune),
     /// Say whether the store is consistent, a line for each fault
     Check(job::system::Check),

@@ -2,11 +2,11 @@
 
 use super::recovery::exec_driver;
 use super::{Engine, Error, Result};
-use crate::container::{Config, Container, MountKind};
+use crate::container::{Config, Container, HostConfig, MountKind};
 use crate::graph::diff::{self, Pack};
 use crate::graphdriver::{Base, Change, ChangeKind, GraphDriver};
 use rustix::fs::{AtFlags, Mode, OFlags};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -224,6 +224,8 @@ fn host_config(container: &Container) -> Value {
     json!({
         "Binds": host.mounts.iter().filter(|m| m.kind != MountKind::Tmpfs).map(|m| format!("{}:{}{}", m.name.as_deref().unwrap_or(&m.source), m.destination, if m.read_only { ":ro" } else { "" })).collect::<Vec<_>>(),
         "NetworkMode": host.network_mode.name(),
+        "PortBindings": port_bindings(host),
+        "PublishAllPorts": host.publish_all,
         "RestartPolicy": { "Name": host.restart_policy.name(), "MaximumRetryCount": match host.restart_policy { crate::container::RestartPolicy::OnFailure(most) => most, _ => 0 } },
         "AutoRemove": host.auto_remove,
         "ReadonlyRootfs": host.readonly_rootfs,
@@ -258,6 +260,24 @@ fn host_config(container: &Container) -> Value {
         "BlkioWeight": limits.blkio_weight.unwrap_or(0),
         "OomKillDisable": limits.oom_kill_disable,
     })
+}
+
+/// Ports that are to be published, by the port inside: where, as `-p` said it.
+fn port_bindings(host: &HostConfig) -> Value {
+    let mut ports: Map<String, Value> = Map::new();
+    for wish in &host.port_bindings {
+        let here = match wish.ports {
+            None => String::new(),
+            Some((first, last)) if first == last => first.to_string(),
+            Some((first, last)) => format!("{first}-{last}"),
+        };
+        let address = wish.address.map_or_else(String::new, |address| address.to_string());
+        let places = ports.entry(format!("{}/{}", wish.inside, wish.protocol.as_str())).or_insert_with(|| json!([]));
+        if let Value::Array(places) = places {
+            places.push(json!({ "HostIp": address, "HostPort": here }));
+        }
+    }
+    Value::Object(ports)
 }
 
 /// Copies what the image has at `inside` into a volume.

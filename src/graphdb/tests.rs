@@ -38,9 +38,9 @@ fn a_name_is_given_once() {
 fn a_state_is_written_only_over_the_one_it_was_made_from() {
     let (_folder, db) = fresh();
     db.insert_container(&container("aa", "web"), &[], &[], &[]).unwrap();
-    db.set_state("aa", "created", "running", "{}", None).unwrap();
-    assert!(matches!(db.set_state("aa", "created", "running", "{}", None), Err(Error::Conflict(_))));
-    assert!(matches!(db.set_state("zz", "created", "running", "{}", None), Err(Error::Missing(_))));
+    db.set_state("aa", "created", "running", "{}", false, None).unwrap();
+    assert!(matches!(db.set_state("aa", "created", "running", "{}", false, None), Err(Error::Conflict(_))));
+    assert!(matches!(db.set_state("zz", "created", "running", "{}", false, None), Err(Error::Missing(_))));
 }
 
 #[test]

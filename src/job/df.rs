@@ -89,7 +89,7 @@ fn usage(engine: &Engine) -> Result<Usage> {
     let images: Vec<ImageSpace> = images.into_iter().map(space).collect();
     let measured = |container| {
         let (size, image_size) = (engine.container_size(&container).unwrap_or(0), engine.image_size(&container).unwrap_or(0));
-        Listed { container, size: Some(size), image_size: Some(image_size) }
+        Listed { container, size: Some(size), image_size: Some(image_size), ports: Vec::new() }
     };
     let containers: Vec<Listed> = containers.into_iter().map(measured).collect();
     let volumes: Vec<(Volume, u64)> = engine.volumes()?.into_iter().map(|volume| (super::volume::size(&volume), volume)).map(|(size, v)| (v, size)).collect();

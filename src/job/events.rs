@@ -15,7 +15,7 @@ pub struct Events {
     /// Up to this moment
     #[arg(long, value_name = "MOMENT")]
     pub until: Option<String>,
-    /// Filter: type, event, container, image, volume, label (repeatable)
+    /// Filter: type, event, container, image, volume, network, label (repeatable)
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub filter: Vec<String>,
     /// The moments above, read by the front-end: nanoseconds since 1970.
@@ -27,7 +27,7 @@ pub struct Events {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Happening {
-    /// `container`, `image` or `volume`.
+    /// `container`, `image`, `volume` or `network`.
     #[serde(rename = "Type")]
     pub kind: String,
     /// What.
@@ -104,7 +104,7 @@ impl Job for Events {
 }
 
 fn filters(texts: &[String]) -> Result<Vec<(String, String)>> {
-    const KNOWN: [&str; 6] = ["type", "event", "container", "image", "volume", "label"];
+    const KNOWN: [&str; 7] = ["type", "event", "container", "image", "volume", "network", "label"];
     texts
         .iter()
         .map(|text| {

@@ -51,7 +51,7 @@ pub struct Infos {
     pub server_version: &'static str,
     /// The host name.
     pub name: String,
-    /// What is missing here or damaged in the store, a line each.
+    /// What is missing here, in the way or damaged in the store, a line each.
     pub warnings: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ fn infos(context: &JobContext) -> Result<Infos> {
         images: images.len(),
         driver: engine.graph()?.name().to_owned(),
         driver_passed_over: engine.passed_over()?.iter().map(|(name, why)| format!("{name}: {why}")).collect(),
-        network_drivers: vec!["none", "host"],
+        network_drivers: vec!["bridge", "host", "null"],
         exec_driver: "native",
         cgroup_version: machine.cgroup,
         kernel_version: system.release().to_string_lossy().into_owned(),
@@ -98,6 +98,6 @@ fn infos(context: &JobContext) -> Result<Infos> {
         run_root: engine.place().run_root.display().to_string(),
         server_version: env!("CARGO_PKG_VERSION"),
         name: system.nodename().to_string_lossy().into_owned(),
-        warnings: machine.warnings.into_iter().chain(damaged.into_iter().map(|error| error.sentence())).collect(),
+        warnings: machine.warnings.into_iter().chain(engine.obstacle_warnings()).chain(damaged.into_iter().map(|error| error.sentence())).collect(),
     })
 }

@@ -1,15 +1,16 @@
-//! `inspect`: containers, images or volumes in full.
+//! `inspect`: containers, images, networks or volumes in full.
 
 use crate::container::Container;
 use crate::engine::images::Image;
+use crate::engine::network::{self, Berths};
 use crate::engine::volumes::Volume;
 use crate::engine::{Error, Job, JobContext, Kind, Result};
 use clap::Args;
 
-/// Show containers, images or volumes in full
+/// Show containers, images, networks or volumes in full
 #[derive(Args, Clone, Debug, Default)]
 pub struct Inspect {
-    /// Only things of this type: container, image or volume
+    /// Only things of this type: container, image, network or volume
     #[arg(long = "type", value_name = "TYPE")]
     pub kind: Option<String>,
     /// With sizes of containers
@@ -27,6 +28,8 @@ pub enum Found {
     Container(Box<Container>, Option<u64>),
     /// An image.
     Image(Box<Image>),
+    /// A network, with who is on it.
+    Network(Box<Berths>),
     /// A volume.
     Volume(Volume),
 }
@@ -41,8 +44,8 @@ impl Job for Inspect {
     }
 
     async fn run(self, context: JobContext) -> Result<(Vec<Found>, Vec<Error>)> {
-        if let Some(other) = self.kind.as_deref().filter(|kind| !["container", "image", "volume"].contains(kind)) {
-            return Err(Error::invalid(format!("--type {other:?}: expected container, image or volume")));
+        if let Some(other) = self.kind.as_deref().filter(|kind| !["container", "image", "network", "volume"].contains(kind)) {
+            return Err(Error::invalid(format!("--type {other:?}: expected container, image, network or volume")));
         }
         context
             .blocking(move |context| {
@@ -68,19 +71,21 @@ fn find(job: &Inspect, name: &str, context: &JobContext) -> Result<Found> {
         Ok(Found::Container(Box::new(container), size))
     };
     let image = || engine.image(name).map(|image| Found::Image(Box::new(image)));
+    let network = || Ok(Found::Network(Box::new(network::find(&engine.all_berths()?, name)?.clone())));
     let volume = || engine.volume(name).map(Found::Volume);
     match job.kind.as_deref() {
         Some("container") => container(),
         Some("image") => image(),
+        Some("network") => network(),
         Some("volume") => volume(),
         _ => {
-            for find in [&container as &dyn Fn() -> Result<Found>, &image, &volume] {
+            for find in [&container as &dyn Fn() -> Result<Found>, &image, &network, &volume] {
                 match find() {
                     Err(error) if matches!(error.kind, Kind::NotFound | Kind::Invalid) => {}
                     other => return other,
                 }
             }
-            Err(Error::not_found(format!("no such container, image or volume: {}", crate::engine::containers::shown(name))))
+            Err(Error::not_found(format!("no such container, image, network or volume: {}", crate::engine::containers::shown(name))))
         }
     }
 }

@@ -50,7 +50,7 @@ async fn containers(filter: &PruneFilter, context: &JobContext) -> Result<Pruned
     Ok(pruned)
 }
 
-/// Remove stopped containers, unused images and volumes
+/// Remove stopped containers, unused networks, images and volumes
 #[derive(Args, Clone, Debug, Default)]
 pub struct SystemPrune {
     /// All images that no container uses, not the unnamed ones alone
@@ -83,7 +83,7 @@ impl Job for SystemPrune {
         let mut pruned = containers(&self.filter, &context).await?;
         context
             .blocking(move |context| {
-                let mut parts = vec![super::image_prune::prune(self.all, &self.filter, context)?];
+                let mut parts = vec![super::network::prune(&self.filter, context)?, super::image_prune::prune(self.all, &self.filter, context)?];
                 if self.volumes {
                     parts.push(super::volume::prune(false, &self.filter, context)?);
                 }

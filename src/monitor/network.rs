@@ -9,13 +9,15 @@
 
 use super::ports::{self, Held};
 use super::record::{Berth, Record};
+use super::{Task, etc};
 use crate::container::network::Traffic;
 use crate::container::{Attachment, Container, Place, PortBinding, Protocol, Published};
-use crate::networkdriver::{self, Mark, firewall};
+use crate::networkdriver::{self, Mark, firewall, names};
 use crate::sys::netlink::{NETFILTER, Netlink};
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 /// Places and ports of one container.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub struct Harbour {
     berths: Vec<Berth>,
     held: Vec<Held>,
     claimed: bool,
+    names: Option<names::Client>,
 }
 
 /// How a network is told from others in sentences.
@@ -34,17 +37,12 @@ fn failed(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> String {
 impl Harbour {
     /// Nothing yet.
     pub fn new(place: &Place) -> Self {
-        Self { mark: Mark::of(place), berths: Vec::new(), held: Vec::new(), claimed: false }
+        Self { mark: Mark::of(place), berths: Vec::new(), held: Vec::new(), claimed: false, names: None }
     }
 
     /// The places on networks.
     pub fn berths(&self) -> &[Berth] {
         &self.berths
-    }
-
-    /// Whether there is anything to let go.
-    pub fn is_empty(&self) -> bool {
-        self.berths.is_empty() && self.held.is_empty()
     }
 
     /// Leases addresses and holds ports, unless that was done for an earlier start already.
@@ -99,14 +97,15 @@ impl Harbour {
     }
 
     /// Gives the network namespace of a process its links.
-    pub fn attach(&self, pid: i32, traffic: &Traffic) -> Result<(), String> {
+    pub fn attach(&self, pid: i32, record: &mut dyn Record) -> Result<(), String> {
         let namespace = namespace_of(pid).map_err(failed("cannot reach the container's network namespace"))?;
         {
             let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
             for (network, _) in &self.berths {
                 self.driver(&network.driver)?.up(network).map_err(|error| error.to_string())?;
             }
-            settle(&self.mark, traffic)?;
+            // Read under the lock: an older view would take rules away that another container has just got.
+            settle(&self.mark, &record.traffic()?)?;
         }
         let way_out = self.way_out();
         for (at, (network, endpoint)) in self.berths.iter().enumerate() {
@@ -114,6 +113,53 @@ impl Harbour {
             attached.map_err(|error| format!("cannot join network {}: {error}", network.name))?;
         }
         Ok(())
+    }
+
+    /// Makes the sockets for the container's questions about names, if it asks any: what is asked waits in them.
+    pub fn open_names(&mut self, pid: i32, task: &Task) -> Result<(), String> {
+        if !etc::asks_names(&self.berths) || self.names.is_some() {
+            return Ok(());
+        }
+        let open = || -> io::Result<names::Client> {
+            let namespace = namespace_of(pid)?;
+            let client = names::Client::open(namespace.as_fd(), task.place.clone(), task.container.id.clone(), self.settings(&task.container))?;
+            let mut netlink = Netlink::open_in(namespace.as_fd(), NETFILTER)?;
+            firewall::names(&mut netlink, client.port())?;
+            Ok(client)
+        };
+        self.names = Some(open().map_err(failed("names cannot be answered"))?);
+        Ok(())
+    }
+
+    /// Finds somebody who answers them. A failure keeps nobody from running: it is tried again.
+    pub fn register_names(&mut self) -> Result<(), String> {
+        self.names.as_mut().map_or(Ok(()), names::Client::register).map_err(failed("names are not answered yet"))
+    }
+
+    fn settings(&self, container: &Container) -> names::Settings {
+        let servers = container.host_config.dns.iter().filter_map(|server| server.parse().ok()).collect();
+        names::Settings { servers, internal: self.way_out().is_none() }
+    }
+
+    /// The connection to who answers about names: readable when that has ended.
+    pub fn names_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.names.as_ref()?.fd()
+    }
+
+    /// When [`Harbour::tend_names`] is to be called though nothing has happened.
+    pub fn names_due(&self) -> Option<Instant> {
+        self.names.as_ref()?.due()
+    }
+
+    /// Sees to it that somebody answers about names.
+    pub fn tend_names(&mut self) -> Result<(), String> {
+        self.names.as_mut().map_or(Ok(()), names::Client::tend).map_err(failed("names are not answered"))
+    }
+
+    /// Tells who answers about names what has changed.
+    pub fn tell_names(&mut self, container: &Container) -> Result<(), String> {
+        let settings = self.settings(container);
+        self.names.as_mut().map_or(Ok(()), |client| client.update(settings)).map_err(failed("names"))
     }
 
     /// Which of the places leads everywhere.
@@ -126,7 +172,9 @@ impl Harbour {
     }
 
     /// Takes the links away and keeps the rest: the next start has new ones. All errors are returned.
-    pub fn detach(&self) -> Vec<String> {
+    pub fn detach(&mut self) -> Vec<String> {
+        // The namespace with its sockets goes, too.
+        self.names = None;
         let detach = |(network, endpoint): &Berth| match self.driver(&network.driver) {
             Ok(driver) => driver.detach(network, endpoint).iter().map(ToString::to_string).collect(),
             Err(why) => vec![why],

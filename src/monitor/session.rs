@@ -139,6 +139,7 @@ impl Session<'_> {
             say("cannot record the start", told);
         }
         ready.say(&Outcome::Started(pid));
+        say("networks", self.harbour.register_names());
         self.settle_at = Some(Instant::now() + SETTLED);
         while self.pidfd.is_some() {
             if let Some(status) = self.turn(None) {
@@ -195,6 +196,9 @@ impl Session<'_> {
         if events.listener {
             self.accept();
         }
+        if events.names {
+            say("networks", self.harbour.tend_names());
+        }
         for at in events.readable {
             self.hear(at);
         }
@@ -206,7 +210,8 @@ impl Session<'_> {
     fn wait(&self, until: Option<Instant>) -> Events {
         let held_back = self.clients.iter().any(Client::holds_back);
         let takes_input = self.console.takes_input();
-        let deadline = self.clients.iter().filter_map(Client::deadline).chain(self.kill_at).chain(self.settle_at).chain(until).min();
+        let names_due = self.harbour.names_due();
+        let deadline = self.clients.iter().filter_map(Client::deadline).chain(self.kill_at).chain(self.settle_at).chain(names_due).chain(until).min();
         let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
         let ended = self.pidfd.as_ref().map(|fd| push(&mut fds, fd, PollFlags::IN));
         let mut outputs = Vec::new();
@@ -218,6 +223,10 @@ impl Session<'_> {
         if let Some(fd) = self.console.waiting_input() {
             push(&mut fds, fd, PollFlags::OUT);
         }
+        let names = self.harbour.names_fd().map(|fd| {
+            fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+            fds.len() - 1
+        });
         let first_client = fds.len();
         for client in &self.clients {
             let mut flags = PollFlags::empty();
@@ -239,6 +248,7 @@ impl Session<'_> {
             signal: hit(0),
             listener: hit(1),
             ended: ended.is_some_and(hit),
+            names: names.is_some_and(hit) || names_due.is_some_and(|due| due <= Instant::now()),
             outputs: outputs.iter().filter(|(at, _)| hit(*at)).map(|(_, stream)| *stream).collect(),
             readable: (0..self.clients.len())
                 .filter(|at| fds[first_client + at].revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR))
@@ -417,6 +427,7 @@ struct Events {
     signal: bool,
     listener: bool,
     ended: bool,
+    names: bool,
     outputs: Vec<Stream>,
     readable: Vec<usize>,
 }

@@ -8,6 +8,7 @@ use crate::graphdriver::{self, Base};
 use oci_spec::runtime::{BoxBuilder, Process};
 use rustix::fs::{Mode, OFlags};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -142,9 +143,14 @@ fn container(task: &Task, driver: &dyn ExecDriver, size: Size, harbour: &mut Har
         set_size(process, size);
     }
     let (stdio, ends) = streams(container.config.tty, container.config.open_stdin, user.uid)?;
-    let traffic = if harbour.berths().is_empty() { None } else { Some(record.traffic().map_err(StartError::Failed)?) };
-    let attach = |pid| traffic.as_ref().map_or(Ok(()), |traffic| harbour.attach(pid, traffic));
-    let meanwhile = traffic.is_some().then_some(Meanwhile(&attach));
+    let has_links = !harbour.berths().is_empty();
+    let outside = RefCell::new((harbour, record));
+    let attach = |pid| {
+        let (harbour, record) = &mut *outside.borrow_mut();
+        harbour.attach(pid, *record)?;
+        harbour.open_names(pid, task)
+    };
+    let meanwhile = has_links.then_some(Meanwhile(&attach));
     let bundle = Bundle { id: &container.id, spec: &spec, rootfs: rootfs.as_fd(), stdio, init: container.host_config.init, meanwhile };
     running(driver.start(bundle)?, ends)
 }

@@ -109,12 +109,11 @@ impl Bridge {
             LinkAttribute::Controller(bridge.index),
             LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer)))]),
         ];
-        // Ports that are not to reach each other are told so; the bridge itself then keeps them apart.
-        let port = vec![InfoBridgePort::Isolated(!network.icc)];
-        let mut named = LinkUnspec::new_with_name(&endpoint.link).alias(self.mark.alias.clone());
-        if !network.icc {
-            named = named.set_port_kind(InfoPortKind::Bridge).set_port_data(InfoPortData::BridgePort(port));
-        }
+        // Ports that are not to reach each other are told so, and the bridge itself keeps them apart. A container that asks for
+        // its own published port is answered by the way it came, where bridged packets pass the firewall (br_netfilter).
+        let port = vec![InfoBridgePort::HairpinMode(true), InfoBridgePort::Isolated(!network.icc)];
+        let named = LinkUnspec::new_with_name(&endpoint.link).alias(self.mark.alias.clone());
+        let named = named.set_port_kind(InfoPortKind::Bridge).set_port_data(InfoPortData::BridgePort(port));
         [message(&RouteNetlinkMessage::NewLink(pair), Way::New), message(&RouteNetlinkMessage::NewLink(named.build()), Way::Change)]
     }
 

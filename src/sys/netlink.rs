@@ -135,7 +135,7 @@ impl Netlink {
                         code => return Err(io::Error::from_raw_os_error(-code)),
                     },
                     _ => {
-                        (more, some) = (more | (flags & NLM_F_MULTI != 0), true);
+                        (more, some) = (more || flags & NLM_F_MULTI != 0, true);
                         take(answer);
                     }
                 }

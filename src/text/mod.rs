@@ -3,6 +3,7 @@
 //! What is dangerous is shown, not dropped: escape sequences could rewrite the screen or the window's title, and
 //! direction marks could make a name read as another.
 
+pub mod ports;
 pub mod size;
 pub mod when;
 pub mod width;

@@ -117,6 +117,8 @@ pub struct Names {
     pub containers: Vec<String>,
     /// Of images.
     pub images: Vec<String>,
+    /// Of networks.
+    pub networks: Vec<String>,
     /// Of volumes.
     pub volumes: Vec<String>,
 }

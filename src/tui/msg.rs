@@ -4,7 +4,7 @@ use crate::engine::contents::Difference;
 use crate::engine::graph::ImageGraph;
 use crate::engine::images::Step;
 use crate::engine::layers::{Head, Wasted};
-use crate::engine::network::Explained;
+use crate::engine::network::Reached;
 use crate::engine::{Change, LayerEntry, Snapshot};
 use crate::id::LayerId;
 use crate::tui::console::session::ConsoleEvent;
@@ -94,7 +94,7 @@ pub enum Answer {
     /// What each link carries, by its name.
     Rates(HashMap<String, Rate>),
     /// Who reaches published ports.
-    Explained(Vec<Explained>),
+    Explained(Vec<Reached>),
     /// Files of layers.
     Files(Box<Files>),
     /// The beginning of a file.

@@ -191,6 +191,7 @@ impl World {
         Names {
             containers: self.snapshot.containers.iter().map(|container| container.name.clone()).collect(),
             images: self.snapshot.images.iter().flat_map(|image| image.tags.iter().cloned()).collect(),
+            networks: self.snapshot.networks.iter().map(|berths| berths.network.name.clone()).collect(),
             volumes: self.snapshot.volumes.iter().map(|volume| volume.name.clone()).collect(),
         }
     }

@@ -17,5 +17,12 @@ extern "C" fn become_a_monitor() {
 pub fn engine(store: &Store) -> Engine {
     let place = Place { root: store.path("root"), run_root: store.path("run") };
     let storage_driver = (!store.driver.is_empty()).then(|| store.driver.to_owned());
-    Engine::open(Options { place, storage_driver, insecure: Vec::new(), docker_config: store.path("config") }).unwrap()
+    Engine::open(Options {
+        place,
+        storage_driver,
+        insecure: Vec::new(),
+        docker_config: store.path("config"),
+        network: kapal::engine::network::Settings::default(),
+    })
+    .unwrap()
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod batch;
+mod berths;
 mod conformance;
 mod console;
 mod crash;
@@ -9,12 +10,15 @@ mod engine;
 mod extract;
 mod firewall;
 mod graph;
+mod harbour;
 mod host;
 mod images;
 mod inside;
 mod life;
 mod many;
 mod mending;
+mod names;
+mod networks;
 mod pane;
 mod registry;
 mod run;

@@ -31,6 +31,7 @@ impl Registry {
     }
 
     fn start() -> Self {
+        crate::store::enter_network();
         let folder = tempfile::Builder::new().prefix("registry-host-").tempdir_in(crate::store::ground()).unwrap().keep();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let config = folder.join("config.yml");

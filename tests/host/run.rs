@@ -156,7 +156,8 @@ fn the_kernels_secrets_are_masked() {
         shell(&store, &[], "ls /dev | sort | tr '\\n' ' '").replace("console ", ""),
         "core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero ".trim_end()
     );
-    assert_eq!(shell(&store, &[], "ls /sys/class/net"), "lo");
+    assert_eq!(shell(&store, &[], "ls /sys/class/net"), "eth0\nlo");
+    assert_eq!(shell(&store, &["--network", "none"], "ls /sys/class/net"), "lo");
     assert!(shell(&store, &[], "ls -d /proc/[0-9]* | wc -l").parse::<u32>().unwrap() <= 3, "only the container's own processes");
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,23 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Tests count what is on the machine, so that they come one after the other.
 static TURN: Mutex<()> = Mutex::new(());
+
+/// The network namespace in which all tests are: this machine's own is not touched by any.
+static NETWORK: OnceLock<fs::File> = OnceLock::new();
+
+/// Moves the calling thread, and with it what it starts, into the tests' network namespace.
+pub fn enter_network() {
+    use nix::sched::{CloneFlags, setns, unshare};
+    let network = NETWORK.get_or_init(|| {
+        let make = || {
+            unshare(CloneFlags::CLONE_NEWNET).unwrap();
+            tool("ip", &["link", "set", "lo", "up"]);
+            fs::File::open("/proc/thread-self/ns/net").unwrap()
+        };
+        thread::spawn(make).join().unwrap()
+    });
+    setns(network, CloneFlags::CLONE_NEWNET).unwrap();
+}
 
 /// How a command ended and what it wrote.
 #[derive(Debug)]
@@ -111,6 +128,7 @@ impl Store {
             return None;
         }
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        enter_network();
         let folder = tempfile::Builder::new().prefix("kapal-host-").tempdir_in(ground()).unwrap();
         let base = folder.path().to_owned();
         let before = Census::take(&base);
@@ -137,7 +155,14 @@ impl Store {
     pub fn engine(&self) -> kapal::engine::Engine {
         let place = kapal::container::Place { root: self.path("root"), run_root: self.path("run") };
         let storage_driver = (!self.driver.is_empty()).then(|| self.driver.to_owned());
-        kapal::engine::Engine::open(kapal::engine::Options { place, storage_driver, insecure: Vec::new(), docker_config: self.path("config") }).unwrap()
+        kapal::engine::Engine::open(kapal::engine::Options {
+            place,
+            storage_driver,
+            insecure: Vec::new(),
+            docker_config: self.path("config"),
+            network: kapal::engine::network::Settings::default(),
+        })
+        .unwrap()
     }
 
     pub fn kapal(&self, arguments: &[&str]) -> Done {
@@ -212,7 +237,8 @@ impl Drop for Store {
     }
 }
 
-/// What a container could leave on the machine: mounts, cgroups without processes, network links, processes of the store.
+/// What a container could leave on the machine: mounts, cgroups without processes, network links (in the tests' namespace and in
+/// the machine's own), tables of the firewall, processes of the store.
 struct Census(BTreeSet<String>);
 
 impl Census {
@@ -223,6 +249,11 @@ impl Census {
         cgroups(Path::new("/sys/fs/cgroup"), 0, &mut found);
         if let Ok(links) = fs::read_dir("/sys/class/net") {
             found.extend(links.map(|link| format!("link {}", link.unwrap().path().display())));
+        }
+        let own = fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+        found.extend(own.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| format!("own link {}", name.trim())));
+        if let Ok(told) = Command::new("nft").args(["list", "tables"]).output() {
+            found.extend(String::from_utf8_lossy(&told.stdout).lines().map(|line| format!("firewall {line}")));
         }
         found.extend(processes_of(base).iter().map(|pid| format!("process {pid} {}", name_of(*pid))));
         Self(found)

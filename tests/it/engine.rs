@@ -6,7 +6,6 @@ mod logs;
 pub mod snapshot;
 
 use kapal::container::Place;
-use kapal::engine::network::Settings;
 use kapal::engine::{Engine, Event, Options};
 use std::path::Path;
 use std::time::Duration;
@@ -22,7 +21,7 @@ pub fn engine(folder: &Path) -> Engine {
         storage_driver: Some("vfs".into()),
         insecure: Vec::new(),
         docker_config: folder.join("config"),
-        network: Settings::default(),
+        network: kapal::engine::network::Settings::default(),
     })
     .unwrap()
 }

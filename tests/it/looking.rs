@@ -103,8 +103,8 @@ impl Session {
             driver: "vfs",
             containers: Vec::new(),
             images: Vec::new(),
-            networks: Vec::new(),
             volumes: Vec::new(),
+            networks: Vec::new(),
             jobs: Vec::new(),
             damaged: Vec::new(),
         };

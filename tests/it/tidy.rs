@@ -29,7 +29,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 ];
 
 /// What main.rs may name: the re-execution checks, then the command line.
-const MAIN: &[&str] = &["cli", "execdriver", "monitor"];
+const MAIN: &[&str] = &["cli", "execdriver", "monitor", "networkdriver"];
 
 /// Everything that may lie at the top, beside names that begin with a dot.
 const TOP: &[&str] = &["Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "assets", "src", "target", "tests", "themes"];

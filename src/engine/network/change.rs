@@ -54,11 +54,11 @@ impl Engine {
             wish.address = self.options().network.publish;
         }
         let alive = container.state.status.is_alive();
-        if !alive && add == host.port_bindings.contains(&wish) {
+        if !alive && add == host.port_bindings.iter().any(|known| if add { *known == wish } else { means(&wish, known) }) {
             return Err(Error::conflict(format!("container {} {} {wish}", container.name, if add { "publishes already" } else { "does not publish" })));
         }
         let request = if add { Request::Publish(wish.clone()) } else { Request::Unpublish(wish.clone()) };
-        let change = |host: &mut HostConfig| if add { host.port_bindings.push(wish) } else { host.port_bindings.retain(|known| *known != wish) };
+        let change = |host: &mut HostConfig| if add { host.port_bindings.push(wish) } else { host.port_bindings.retain(|known| !means(&wish, known)) };
         self.change_networks(container, request, change).await
     }
 
@@ -77,4 +77,10 @@ impl Engine {
         self.changed(Event::NetworksChanged);
         Ok(())
     }
+}
+
+/// Whether what is no longer to be published means this port: what it leaves open is any.
+fn means(wish: &PortBinding, known: &PortBinding) -> bool {
+    let here = wish.ports.is_none() || wish.ports == known.ports;
+    wish.protocol == known.protocol && wish.inside == known.inside && here && (wish.address.is_none() || wish.address == known.address)
 }

@@ -119,6 +119,7 @@ impl Engine {
                         network.subnets[at] = self.choose(network.subnets[at].block.is_v6())?;
                     }
                 }
+                Err(crate::graphdb::Error::Taken { name, .. }) => return Err(Error::conflict(format!("network with name {name} already exists"))),
                 Err(error) => return Err(error.into()),
             }
         }

@@ -92,7 +92,7 @@ impl Berths {
             let shown = json!({
                 "Name": name,
                 "EndpointID": rows::endpoint_id(endpoint),
-                "MacAddress": endpoint.mac,
+                "MacAddress": if endpoint.addresses.is_empty() { String::new() } else { endpoint.mac.to_string() },
                 "IPv4Address": address(false),
                 "IPv6Address": address(true),
             });

@@ -2,21 +2,26 @@
 
 mod change;
 mod create;
-mod explain;
 mod inspect;
+pub mod names;
+mod plain;
+mod reach;
 mod recovery;
 pub mod rows;
 mod settings;
 
+pub use crate::networkdriver::firewall::{Answer, Asker, Obstacle, Reach};
 pub use create::NewNetwork;
-pub use explain::{Explained, Reach};
+pub use plain::{find, is_predefined, predefined};
+pub use reach::{Explanation, Reached, reach};
 pub use settings::{Pool, Settings};
 
 use super::{Engine, Error, Event, Result};
 use crate::container::network::{DEFAULT, Forward, Traffic};
-use crate::container::{Container, Endpoint, Network};
+use crate::container::{Container, Endpoint, Network, Published};
 use crate::graphdb::GraphDb;
 use crate::networkdriver::{self, Mark};
+use std::collections::HashMap;
 
 /// A network with all that is on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +73,7 @@ impl Engine {
     pub fn berths(&self) -> Result<Vec<Berths>> {
         let networks = self.networks()?;
         let traffic = rows::traffic(self.db())?;
-        let names: std::collections::HashMap<String, String> = self.db().containers()?.into_iter().map(|row| (row.id, row.name)).collect();
+        let names: HashMap<String, String> = self.db().containers()?.into_iter().map(|row| (row.id, row.name)).collect();
         let endpoints = self.db().endpoints()?;
         let with = |network: Network| -> Result<Berths> {
             let on = endpoints.iter().filter(|row| row.network == network.id.as_str());
@@ -97,17 +102,39 @@ impl Engine {
         rows::berths_of(self.db(), container.id.as_str())
     }
 
+    /// What running containers have published, by their identities; one question for all of them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn published(&self) -> Result<HashMap<String, Vec<Published>>> {
+        let mut all: HashMap<String, Vec<Published>> = HashMap::new();
+        for row in self.db().ports()? {
+            if let Some(port) = rows::port(&row) {
+                all.entry(row.container).or_default().push(port);
+            }
+        }
+        Ok(all)
+    }
+
+    /// What one container has published, in the order of its own ports.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn published_by(&self, container: &Container) -> Result<Vec<Published>> {
+        Ok(self.db().ports_of(container.id.as_str())?.iter().filter_map(rows::port).collect())
+    }
+
     /// Removes a network that nobody is on.
     ///
     /// # Errors
     /// [`super::Kind::Conflict`] if somebody is; the store's; the kernel's, all of them.
     pub fn remove_network(&self, network: &Network) -> Result<()> {
         if network.name == DEFAULT {
-            return Err(Error::conflict(format!("network {DEFAULT} is there without being asked for and cannot be removed")));
+            return Err(predefined(DEFAULT));
         }
         let _lock = networkdriver::lock().map_err(|e| Error::io("cannot lock this machine's networks", &e))?;
         self.db().delete_network(network.id.as_str()).map_err(|error| match error {
-            crate::graphdb::Error::Conflict(why) => Error::conflict(format!("network {} cannot be removed: {why}", network.name))
+            crate::graphdb::Error::Conflict(why) => Error::conflict(format!("error while removing network: network {} {why}", network.name))
                 .hint(format!("`kapal network disconnect {} NAME` takes one off it", network.name)),
             other => other.into(),
         })?;
@@ -122,7 +149,7 @@ impl Engine {
     ///
     /// # Errors
     /// The kernel's.
-    pub fn link_traffic(&self) -> Result<std::collections::HashMap<String, [u64; 4]>> {
+    pub fn link_traffic(&self) -> Result<HashMap<String, [u64; 4]>> {
         networkdriver::traffic().map_err(|e| Error::io("cannot ask the kernel what its links carried", &e))
     }
 

@@ -158,7 +158,8 @@ fn parent(pid: i32, pidfd: OwnedFd, channel: report::Channel, terminal: bool, me
         if let Some(Meanwhile(work)) = meanwhile {
             // A child that failed meanwhile knows better why.
             work(pid).map_err(|why| parent.failure().unwrap_or(StartError::Failed(why)))?;
-            parent.go()?;
+            // One that is gone has said why, which is heard next.
+            let _ = parent.go();
         }
         parent.hear(terminal)
     };

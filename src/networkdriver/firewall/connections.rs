@@ -6,7 +6,7 @@
 
 use super::wire::message;
 use crate::sys::netlink::Netlink;
-use netlink_packet_core::{DefaultNla, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, Nla, ParseableParametrized};
+use netlink_packet_core::{NLA_F_NESTED, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, Nla, ParseableParametrized};
 use netlink_packet_netfilter::conntrack::{ConntrackAttribute, ConntrackMessage, IPTuple, Tuple};
 use netlink_packet_netfilter::{NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily as Family};
 use std::io;
@@ -74,14 +74,19 @@ fn list(address: IpAddr, reply: bool) -> Vec<u8> {
     } else {
         (ConntrackAttribute::CtaTupleOrig(tuple), [CTA_FILTER_F_CTA_IP_SRC, 0])
     };
-    let mut filter = Vec::new();
-    for (kind, bits) in [(CTA_FILTER_ORIG_FLAGS, flags[0]), (CTA_FILTER_REPLY_FLAGS, flags[1])] {
-        filter.extend_from_slice(&8u16.to_ne_bytes());
-        filter.extend_from_slice(&kind.to_ne_bytes());
-        filter.extend_from_slice(&bits.to_ne_bytes());
-    }
-    let filter = ConntrackAttribute::Other(DefaultNla::new(CTA_FILTER | netlink_packet_core::NLA_F_NESTED, filter));
-    message(family(address), NLM_F_REQUEST | NLM_F_DUMP, ConntrackMessage::Get(vec![tuple, filter]))
+    let mut question = message(family(address), NLM_F_REQUEST | NLM_F_DUMP, ConntrackMessage::Get(vec![tuple]));
+    // Written by hand: the crate leaves the mark of nesting out of attributes that it has no type for.
+    let mut attribute = |length: u16, kind: u16, value: &[u8]| {
+        question.extend_from_slice(&length.to_ne_bytes());
+        question.extend_from_slice(&kind.to_ne_bytes());
+        question.extend_from_slice(value);
+    };
+    attribute(20, CTA_FILTER | NLA_F_NESTED, &[]);
+    attribute(8, CTA_FILTER_ORIG_FLAGS, &flags[0].to_ne_bytes());
+    attribute(8, CTA_FILTER_REPLY_FLAGS, &flags[1].to_ne_bytes());
+    let length = question.len() as u32;
+    question[..4].copy_from_slice(&length.to_ne_bytes());
+    question
 }
 
 /// What names an entry to the kernel, if it is one of this address's: what was asked, its zone and its identity.

@@ -148,3 +148,65 @@ fn is_link_local(address: IpAddr) -> bool {
         IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::obstacle::{Owner, Packets};
+    use super::super::plan::tests::{forward, network};
+    use super::*;
+
+    /// `LMONI2` of who reaches it: loopback, machine, others, neighbour, itself, the other network.
+    fn told(traffic: &Traffic, foreign: &[Obstacle], local: &[&str]) -> (String, Vec<Answer>) {
+        let local: Vec<IpAddr> = local.iter().map(|text| text.parse().unwrap()).collect();
+        let answers = explain(traffic, &traffic.forwards[0], foreign, &local);
+        let letter = |answer: &Answer| match (answer.reach, &answer.asker) {
+            (Reach::Perhaps, _) => '?',
+            (Reach::No, _) => '-',
+            (_, Asker::Loopback) => 'L',
+            (_, Asker::Machine) => 'M',
+            (_, Asker::Others) => 'O',
+            (_, Asker::Neighbour) => 'N',
+            (_, Asker::Itself) => 'I',
+            (_, Asker::Network(_)) => '2',
+        };
+        (answers.iter().map(letter).collect(), answers)
+    }
+
+    const LOCAL: &[&str] = &["127.0.0.1", "172.31.1.1", "192.0.2.1", "::1", "fe80::1", "2001:db8::1"];
+
+    #[test]
+    fn each_asker_has_its_answer() {
+        let (one, two) = (network(1), network(2));
+        let with = |one: &Network, text: &str| Traffic { networks: vec![one.clone(), two.clone()], forwards: vec![forward(one, text)] };
+        for (text, expected) in [
+            ("0.0.0.0:80 172.31.1.2:8080", "LMONI2"),
+            ("127.0.0.1:80 172.31.1.2:8080", "L-----"),
+            ("192.0.2.1:80 172.31.1.2:8080", "-MONI2"),
+            ("192.0.2.77:80 172.31.1.2:8080", "------"),
+            ("[::]:80 [fd00:1::2]:8080", "-MONI2"),
+        ] {
+            assert_eq!(told(&with(&one, text), &[], LOCAL).0, expected, "{text}");
+        }
+        let inner = Network { internal: true, ..one.clone() };
+        assert_eq!(told(&with(&inner, "0.0.0.0:80 172.31.1.2:8080"), &[], LOCAL).0, "LM-NI-");
+        let (seen, answers) = told(&with(&one, "0.0.0.0:80 172.31.1.2:8080"), &[], LOCAL);
+        assert_eq!((seen.as_str(), answers[2].place.unwrap().to_string().as_str()), ("LMONI2", "192.0.2.1:80"), "not the link's own address");
+        assert_eq!(answers[2].steps, ["web: 0.0.0.0:80 -> 172.31.1.2:8080/tcp", "net1: what came to a published port"]);
+        assert_eq!(answers[4].steps[2], "net1: its own published ports answer by way of this machine");
+        let (seen, answers) = told(&with(&one, "[::]:80 [fd00:1::2]:8080"), &[], &["192.0.2.1"]);
+        assert_eq!((seen.as_str(), answers[1].place), ("------", None));
+        assert!(answers[0].steps[0].contains("::1"));
+    }
+
+    #[test]
+    fn others_rules_make_it_uncertain_for_what_is_forwarded() {
+        let one = network(1);
+        let traffic = Traffic { forwards: vec![forward(&one, "0.0.0.0:80 172.31.1.2:8080")], networks: vec![one] };
+        let wall =
+            |family| Obstacle { owner: Owner::Docker, family, table: "filter".to_owned(), chain: "FORWARD".to_owned(), hook: Hook::Forward, drops: true };
+        let (seen, answers) = told(&traffic, &[wall(Packets::V4)], LOCAL);
+        assert_eq!(seen, "LM???");
+        assert!(answers[2].steps.last().unwrap().contains("iptables -I DOCKER-USER -i k1 -j ACCEPT"));
+        assert_eq!(told(&traffic, &[wall(Packets::V6)], LOCAL).0, "LMONI");
+    }
+}

@@ -1,10 +1,27 @@
 //! What packets are told: one table of nftables of our own, written as a whole, and nobody else's touched.
+//!
+//! - [`plan`] makes [`rule`]s of the networks in use and the published ports; every rule has a sentence on why it is there, which
+//!   `nft list ruleset` shows. Nothing but netlink is used: no program need be installed.
+//! - [`replace`] and [`remove`] are one transaction each; packets meet the old rules or the new ones.
+//! - [`explain`](mod@explain) lets an imaginary packet walk the same rules, [`obstacle`] finds other people's.
+//!
+//! # What it needs
+//! Linux 5.2 (chains of kind nat in a table of family inet), and `CONFIG_NF_TABLES_INET`, `NFT_NAT`, `NFT_MASQ`, `NFT_CT`,
+//! `NFT_FIB_INET`. The mark that [`is_current`] looks at is kept from 5.10 on, the list of connections filtered from 5.8
+//! on. A refusal names the rule and what it needs.
+//!
+//! # What it leaves to the bridge
+//! Packets between containers of one network pass the bridge, not these rules, unless `br_netfilter` sends them here: a network
+//! without `icc` needs isolated ports (`IFLA_BRPORT_ISOLATED`) besides. Where `br_netfilter` is on, a container reaches its own
+//! published port only if its bridge port sends packets back where they came from (`IFLA_BRPORT_MODE`, hairpin).
+//! 127.0.0.1 leads to a container only with `route_localnet` on the network's link ([`sysctl::loopback_way`]).
+//! The kernel has no such way from `::1`: see [`plan`].
 
 pub mod connections;
 pub mod explain;
 pub mod obstacle;
 mod packet;
-mod plan;
+pub mod plan;
 pub mod rule;
 pub mod sysctl;
 mod wire;
@@ -20,6 +37,7 @@ use crate::sys::netlink::Netlink;
 use netlink_packet_core::ParseableParametrized;
 use netlink_packet_netfilter::nftables::{NfTablesMessage, TableAttribute};
 use netlink_packet_netfilter::{NetfilterMessage, NetfilterMessageInner};
+use std::fmt::Write;
 use std::io;
 use std::net::Ipv4Addr;
 use wire::Batch;
@@ -32,8 +50,7 @@ pub const NAMES: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 /// # Errors
 /// The kernel's, with the rule it refused; the old table is as it was then.
 pub fn replace(netlink: &mut Netlink, table: &str, traffic: &Traffic) -> io::Result<()> {
-    let rules = Table::of(traffic);
-    apply(netlink, table, Some(&rules))
+    put(netlink, table, &Table::of(traffic))
 }
 
 /// Takes the table away; one that is not there is no error. Connections that were changed go on being changed.
@@ -41,7 +58,7 @@ pub fn replace(netlink: &mut Netlink, table: &str, traffic: &Traffic) -> io::Res
 /// # Errors
 /// The kernel's.
 pub fn remove(netlink: &mut Netlink, table: &str) -> io::Result<()> {
-    apply(netlink, table, None)
+    apply(netlink, Batch::replace(table, None, None))
 }
 
 /// Redirects a container's questions for names to its name server's real port, in the namespace of `netlink`.
@@ -49,7 +66,7 @@ pub fn remove(netlink: &mut Netlink, table: &str) -> io::Result<()> {
 /// # Errors
 /// The kernel's, with the rule it refused.
 pub fn names(netlink: &mut Netlink, port: u16) -> io::Result<()> {
-    apply(netlink, "kapal", Some(&Table::names(port)))
+    put(netlink, "kapal", &Table::names(port))
 }
 
 /// Whether the table is there and was made for this very traffic; one small question. Linux before 5.10 does not
@@ -74,20 +91,30 @@ pub fn is_current(netlink: &mut Netlink, table: &str, traffic: &Traffic) -> io::
     }))
 }
 
-/// What tells this table from others: a comment, so that `nft list` shows it.
+/// What tells this table from others: a digest of all that it is to be, in a comment, so that `nft list` shows it.
 fn mark(table: &Table) -> Vec<u8> {
-    let mut text = String::new();
+    let mut text = format!("{}\n", wire::FORM);
     for chain in &table.chains {
-        text += &format!("{} {:?}\n", chain.name, chain.base);
-        chain.rules.iter().for_each(|rule| text += &format!("{rule}\n"));
+        // Writing to a text does not fail.
+        let _ = writeln!(text, "{} {:?}", chain.name, chain.base);
+        for rule in &chain.rules {
+            let _ = writeln!(text, "{rule}");
+        }
     }
     let digest = Digest::of(text.as_bytes()).to_string();
     let digits: String = digest.trim_start_matches("sha256:").chars().take(32).collect();
     wire::comment(&format!("kapal's own, replaced as a whole: {digits}"))
 }
 
-fn apply(netlink: &mut Netlink, name: &str, table: Option<&Table>) -> io::Result<()> {
-    let mut batch = Batch::replace(name, table, table.map(mark).as_deref());
+/// Makes a table be these rules, in one step.
+///
+/// # Errors
+/// The kernel's, with the rule it refused; the old table is as it was then.
+pub fn put(netlink: &mut Netlink, table: &str, rules: &Table) -> io::Result<()> {
+    apply(netlink, Batch::replace(table, Some(rules), Some(&mark(rules))))
+}
+
+fn apply(netlink: &mut Netlink, mut batch: Batch) -> io::Result<()> {
     let results = netlink.batch(&mut batch.messages)?;
     for (result, about) in results.into_iter().zip(&batch.about) {
         if let Err(error) = result {

@@ -179,3 +179,104 @@ fn hole(network: &Network) -> Vec<Rule> {
         rule(&[Match::In(network.link.clone(), true), Match::From(loopback())], Verdict::Drop, from),
     ]
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::container::network::Subnet;
+    use crate::container::{Protocol, Published};
+    use crate::id::{ContainerId, NetworkId};
+    use std::collections::BTreeMap;
+
+    /// `netN` on link `kN`: 172.31.N.0/24 and fd00:N::/64.
+    pub fn network(index: u8) -> Network {
+        let subnet = |block: String, gateway: String| Subnet { block: block.parse().unwrap(), gateway: gateway.parse().unwrap(), range: None, chosen: true };
+        Network {
+            id: NetworkId::random().unwrap(),
+            name: format!("net{index}"),
+            created: jiff::Timestamp::UNIX_EPOCH,
+            driver: "bridge".to_owned(),
+            link: format!("k{index}"),
+            subnets: vec![
+                subnet(format!("172.31.{index}.0/24"), format!("172.31.{index}.1")),
+                subnet(format!("fd00:{index}::/64"), format!("fd00:{index}::1")),
+            ],
+            internal: false,
+            icc: true,
+            masquerade: true,
+            mtu: None,
+            labels: BTreeMap::new(),
+            options: BTreeMap::new(),
+        }
+    }
+
+    /// `0.0.0.0:8080 172.31.1.2:80` on a network.
+    pub fn forward(network: &Network, text: &str) -> Forward {
+        let (here, there) = text.split_once(' ').unwrap();
+        let (here, there): (SocketAddr, SocketAddr) = (here.parse().unwrap(), there.parse().unwrap());
+        Forward {
+            container: ContainerId::random().unwrap(),
+            name: "web".to_owned(),
+            network: network.id.clone(),
+            port: Published { protocol: Protocol::Tcp, address: here.ip(), port: here.port(), inside: there.port() },
+            target: there.ip(),
+        }
+    }
+
+    fn rules(table: &Table, name: &str) -> Vec<String> {
+        let chain = table.chains.iter().find(|chain| chain.name == name).unwrap();
+        chain.rules.iter().map(|rule| rule.to_string().split(" comment").next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn one_address_comes_before_all() {
+        let net = network(1);
+        let forwards =
+            ["0.0.0.0:80 172.31.1.2:80", "[::]:80 [fd00:1::2]:80", "192.0.2.1:80 172.31.1.3:80", "0.0.0.0:81 [fd00:1::2]:80"].map(|text| forward(&net, text));
+        let table = Table::of(&Traffic { networks: vec![net], forwards: forwards.to_vec() });
+        assert_eq!(
+            rules(&table, "publish"),
+            [
+                "ip6 saddr ::1 return",
+                "ip daddr 192.0.2.1 tcp dport 80 dnat ip to 172.31.1.3:80",
+                "meta nfproto ipv4 tcp dport 80 dnat ip to 172.31.1.2:80",
+                "meta nfproto ipv6 tcp dport 80 dnat ip6 to [fd00:1::2]:80",
+            ]
+        );
+        assert_eq!(table.chains[0].rules[2].why, "web: 0.0.0.0:80 -> 172.31.1.2:80/tcp");
+    }
+
+    #[test]
+    fn what_shuts_comes_before_what_opens() {
+        let (one, mut two) = (network(1), network(2));
+        two.internal = true;
+        two.icc = false;
+        two.subnets.truncate(1);
+        let table = Table::of(&Traffic { networks: vec![one, two], forwards: Vec::new() });
+        assert_eq!(rules(&table, "publish"), [""; 0]);
+        assert_eq!(
+            rules(&table, "forward"),
+            [
+                "ct state established,related accept",
+                "iifname \"k2\" oifname != \"k2\" drop",
+                "iifname != \"k2\" oifname \"k2\" drop",
+                "oifname \"k1\" ct status dnat accept",
+                "iifname != \"k1\" oifname \"k1\" drop",
+                "iifname \"k1\" oifname != \"k1\" ct state invalid drop",
+                "oifname \"k2\" ct status dnat accept",
+                "iifname \"k2\" oifname \"k2\" drop",
+            ]
+        );
+        assert_eq!(
+            rules(&table, "postrouting")[5..],
+            ["ip saddr 172.31.2.0/24 oifname \"k2\" ct status dnat masquerade", "oifname \"k2\" ct status dnat fib saddr type local masquerade"]
+        );
+    }
+
+    #[test]
+    fn nothing_in_use_shuts_nothing() {
+        let table = Table::of(&Traffic::default());
+        assert_eq!(rules(&table, "forward"), ["ct state established,related accept"]);
+        assert!(["publish", "postrouting", "input"].iter().all(|name| rules(&table, name).is_empty()));
+    }
+}

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const NET: &str = "/proc/sys/net";
 
@@ -53,7 +53,7 @@ pub fn loopback_way(link: &str) -> io::Result<()> {
     switch_on(&Path::new(NET).join("ipv4/conf").join(link).join("route_localnet"))
 }
 
-fn switch_on(path: &PathBuf) -> io::Result<()> {
+fn switch_on(path: &Path) -> io::Result<()> {
     if value(path)? == "1" { Ok(()) } else { write(path, "1") }
 }
 

@@ -15,6 +15,9 @@ use netlink_packet_netfilter::none::ControlMessage;
 use netlink_packet_netfilter::{NetfilterHeader, NetfilterMessage, NetfilterMessageInner, NetfilterProtoFamily as Family};
 use std::net::{IpAddr, SocketAddr};
 
+/// Raised whenever the same rules come to be other messages, so that tables of older programs are known to be old.
+pub(super) const FORM: u32 = 1;
+
 /// The subsystem that a batch is for (`NFNL_SUBSYS_NFTABLES`).
 const NFTABLES: u16 = 10;
 const NLM_F_APPEND: u16 = 0x800;
@@ -268,4 +271,48 @@ fn redirect(to: SocketAddr) -> Vec<Expressions> {
         immediate(Register::Reg2, to.port().to_be_bytes().to_vec()),
         other("nat", &[(1, NFT_NAT_DNAT), (2, family.into()), (3, 1), (5, 2)]),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_are_cut_where_a_letter_ends() {
+        assert_eq!(comment("a"), [0, 2, b'a', 0]);
+        let long = comment(&"\u{e4}".repeat(100));
+        assert_eq!((long.len(), long[1], long.last()), (2 + 127, 127, Some(&0)));
+        assert!(std::str::from_utf8(&long[2..128]).is_ok());
+        assert_eq!(comment("a\0b"), [0, 4, b'a', b'?', b'b', 0]);
+    }
+
+    #[test]
+    fn prefixes_are_masks() {
+        let masks = |text: &str| {
+            address(&text.parse().unwrap(), true).into_iter().find_map(|one| match one {
+                Expressions::Bitwise(parts) => {
+                    parts.into_iter().find_map(|part| if let Bitwise::Mask(DataAttribute::Value(bits)) = part { Some(bits) } else { None })
+                }
+                _ => None,
+            })
+        };
+        assert_eq!(masks("172.31.1.0/20").unwrap(), [255, 255, 240, 0]);
+        assert_eq!(masks("0.0.0.0/0").unwrap(), [0; 4]);
+        assert_eq!(masks("10.0.0.1/32"), None);
+        assert_eq!(masks("fd00::/9").unwrap()[..3], [255, 128, 0]);
+    }
+
+    #[test]
+    fn messages_are_whole_and_the_last_rule_asks_for_a_word() {
+        let batch = Batch::replace("kapal", Some(&Table::names(5353)), None);
+        assert_eq!(batch.messages.len(), batch.about.len());
+        let flags = |message: &[u8]| u16::from_ne_bytes([message[6], message[7]]);
+        for message in &batch.messages {
+            assert_eq!(u32::from_ne_bytes(message[..4].try_into().unwrap()) as usize, message.len());
+            assert_eq!(message.len() % 4, 0);
+        }
+        let asking: Vec<usize> = (0..batch.messages.len()).filter(|at| flags(&batch.messages[*at]) & NLM_F_ACK != 0).collect();
+        assert_eq!(asking, [batch.messages.len() - 2]);
+        assert!(batch.about[asking[0]].contains("names: 127.0.0.11:53 -> 127.0.0.11:5353/tcp"), "{:?}", batch.about);
+    }
 }

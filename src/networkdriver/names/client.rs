@@ -7,9 +7,10 @@ use super::handover::{self, Arrival, Hello, Settings};
 use super::{ADDRESS, Inheritance, NAME};
 use crate::container::Place;
 use crate::id::ContainerId;
-use crate::sys::{netlink, spawn};
+use crate::sys::{link, netlink, spawn};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, MemfdFlags, Mode, OFlags};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::io::{self, Write};
 use std::net::{SocketAddr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -45,7 +46,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes a container's sockets in its network namespace, on [`ADDRESS`]. Nobody answers before [`Client::register`],
+    /// Makes a container's sockets in its network namespace, on [`ADDRESS`], and brings its loopback link up. Nobody answers before [`Client::register`],
     /// but questions wait.
     ///
     /// # Errors
@@ -116,13 +117,15 @@ impl Client {
     /// Changes how the container's questions are treated from now on.
     ///
     /// # Errors
-    /// The kernel's, also if the process that answers has just ended: the next one will hear of it.
+    /// The kernel's, also if the process that answers has just ended: it will hear of it when [`Client::due`] says so.
     pub fn update(&mut self, settings: Settings) -> io::Result<()> {
         self.hello.settings = settings;
-        match &self.connection {
-            Some(connection) => handover::send(connection.as_fd(), &self.hello, &[]),
-            None => Ok(()),
+        let told = self.connection.as_ref().map_or(Ok(()), |connection| handover::send(connection.as_fd(), &self.hello, &[]));
+        if told.is_err() {
+            self.connection = None;
+            self.back_off();
         }
+        told
     }
 
     fn back_off(&mut self) {
@@ -133,6 +136,9 @@ impl Client {
     /// Lets go of the process that we started if it has ended.
     fn reap(&mut self) {
         if let Some(child) = &self.child {
+            // Its connections end a moment before itself.
+            let moment = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+            let _ = poll(&mut [PollFd::new(child, PollFlags::IN)], Some(&moment));
             let flags = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOHANG;
             if !matches!(rustix::process::waitid(rustix::process::WaitId::PidFd(child.as_fd()), flags), Ok(None)) {
                 self.child = None;
@@ -142,7 +148,7 @@ impl Client {
 
     fn connect(&mut self) -> io::Result<OwnedFd> {
         let path = self.place.names_socket();
-        let began = Instant::now();
+        let (began, mut started) = (Instant::now(), false);
         loop {
             if let Some(connection) = knock(&path)? {
                 match handover::send(connection.as_fd(), &self.hello, &[self.datagrams.as_fd(), self.calls.as_fd()]) {
@@ -152,6 +158,10 @@ impl Client {
                 }
             }
             if let Some(lock) = lock(&self.place.names_lock())? {
+                if std::mem::replace(&mut started, true) {
+                    let words = self.place.names_errors();
+                    return Err(io::Error::other(format!("the process that answers about names ended at once; its last words are in {}", words.display())));
+                }
                 self.child = Some(spawn(&self.place, &lock)?);
             } else if began.elapsed() >= PATIENCE {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, format!("nobody answers at {}", path.display())));
@@ -167,11 +177,12 @@ impl Client {
 fn sockets() -> io::Result<(OwnedFd, OwnedFd, u16)> {
     let open = |kind, port| -> io::Result<OwnedFd> {
         let socket = rustix::net::socket_with(AddressFamily::INET, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
-        // The loopback device may not be up yet.
-        sockopt::set_ip_freebind(&socket, true)?;
         rustix::net::bind(&socket, &SocketAddrV4::new(ADDRESS, port))?;
         Ok(socket)
     };
+    // The address is there once the loopback link is up. A socket that was bound before (IP_FREEBIND) would answer from
+    // another address: in a namespace without any route the kernel takes this one for a broadcast.
+    link::loopback_up()?;
     for _ in 0..PORTS {
         let datagrams = open(SocketType::DGRAM, 0)?;
         let port = SocketAddr::try_from(rustix::net::getsockname(&datagrams)?).map_err(io::Error::from)?.port();

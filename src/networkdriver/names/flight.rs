@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// Questions under way, of one container and of all.
-const EACH: usize = 128;
+const EACH: usize = 256;
 const ALL: usize = 1024;
 /// How long a resolver has for its answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -83,7 +83,9 @@ pub(super) fn random() -> io::Result<u16> {
 impl Server {
     /// Sends a container's question on.
     pub(super) fn launch(&mut self, guest: u64, from: SocketAddr, bytes: Vec<u8>, question: &Question, servers: Vec<SocketAddr>) {
-        self.make_room(guest);
+        if !self.has_room(guest) {
+            return;
+        }
         let number = self.number();
         let flight = Flight {
             guest,
@@ -165,17 +167,22 @@ impl Server {
         Some(flight)
     }
 
-    /// Drops the oldest question of the container that has too many; it will ask again.
-    fn make_room(&mut self, guest: u64) {
-        let own = self.guests.get(&guest).map_or(0, |guest| guest.flights);
-        let victim = if own >= EACH {
-            Some(guest)
-        } else if self.flights.len() >= ALL {
-            self.guests.iter().max_by_key(|(_, guest)| guest.flights).map(|(number, _)| *number)
-        } else {
-            None
-        };
-        let oldest = victim.and_then(|victim| self.flights.iter().find(|(_, flight)| flight.guest == victim).map(|(number, _)| *number));
-        oldest.into_iter().for_each(|number| drop(self.drop_flight(number)));
+    /// Whether a container may ask one more question; where all together are too many, the one with the most loses its
+    /// oldest, and will ask it again.
+    ///
+    /// A container's own limit stops its newest instead: dropping its oldest would let it ask without end, and resolvers
+    /// that are flooded answer nobody.
+    fn has_room(&mut self, guest: u64) -> bool {
+        if self.guests.get(&guest).is_none_or(|guest| guest.flights >= EACH) {
+            return false;
+        }
+        if self.flights.len() >= ALL {
+            let victim = self.guests.iter().max_by_key(|(_, guest)| guest.flights).map(|(number, _)| *number);
+            let oldest = self.flights.iter().find(|(_, flight)| Some(flight.guest) == victim).map(|(number, _)| *number);
+            if let Some(number) = oldest {
+                self.drop_flight(number);
+            }
+        }
+        true
     }
 }

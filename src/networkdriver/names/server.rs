@@ -153,11 +153,17 @@ impl Server {
     fn expire(&mut self, now: Instant) {
         self.wake = None;
         let late: Vec<u64> = self.flights.iter().filter(|(_, flight)| flight.deadline <= now).map(|(number, _)| *number).collect();
-        late.into_iter().for_each(|number| self.retry(number));
+        for number in late {
+            self.retry(number);
+        }
         let late: Vec<u64> = self.streams.iter().filter(|(_, stream)| stream.deadline() <= now).map(|(number, _)| *number).collect();
-        late.into_iter().for_each(|number| self.stream_is_late(number));
+        for number in late {
+            self.stream_is_late(number);
+        }
         let rest = self.flights.values().map(|flight| flight.deadline).chain(self.streams.values().map(Stream::deadline)).min();
-        rest.into_iter().for_each(|at| self.wake_at(at));
+        if let Some(at) = rest {
+            self.wake_at(at);
+        }
     }
 
     fn open_door(&mut self) {
@@ -165,7 +171,7 @@ impl Server {
             let connection = match rustix::net::accept_with(&self.door, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
                 Ok(connection) => connection,
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR | rustix::io::Errno::CONNABORTED) => return,
-                Err(error) => return self.out_of_room(error.into()),
+                Err(error) => return self.out_of_room(&error.into()),
             };
             if self.guests.len() >= GUESTS || !handover::same_user(&connection).unwrap_or(false) {
                 continue;
@@ -179,8 +185,8 @@ impl Server {
     }
 
     /// There are no descriptors left: connections wait, and so does the loop, lest it turn for nothing.
-    fn out_of_room(&mut self, error: io::Error) {
-        self.complain("cannot take a connection", &error);
+    fn out_of_room(&mut self, error: &io::Error) {
+        self.complain("cannot take a connection", error);
         std::thread::sleep(Duration::from_millis(5));
     }
 
@@ -228,11 +234,9 @@ impl Server {
         for _ in 0..SHARE {
             let Some(place) = self.guests.get(&number).and_then(|guest| guest.place.as_ref()) else { return };
             let room = &mut self.buffer[..message::LONGEST];
-            let (length, from) = match rustix::net::recvfrom(&place.datagrams, room, RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
-                Ok((_, length, Some(from))) => (length, from),
-                // Also an error that a container has put on its own socket: reading it has taken it off.
-                _ => return,
-            };
+            let received = rustix::net::recvfrom(&place.datagrams, room, RecvFlags::DONTWAIT | RecvFlags::TRUNC);
+            // An error that a container has put on its own socket has been taken off it by being read.
+            let Ok((_, length, Some(from))) = received else { return };
             let Ok(from) = SocketAddr::try_from(from) else { continue };
             if length > message::LONGEST {
                 continue;
@@ -260,7 +264,7 @@ impl Server {
                 Ok(socket) => self.open_stream(number, socket),
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR | rustix::io::Errno::CONNABORTED) => return,
                 Err(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE | rustix::io::Errno::NOBUFS | rustix::io::Errno::NOMEM) => {
-                    return self.out_of_room(io::ErrorKind::OutOfMemory.into());
+                    return self.out_of_room(&io::ErrorKind::OutOfMemory.into());
                 }
                 Err(_) => {
                     // A container that may administer its network can shut the socket: it is its own loss, not our loop's.

@@ -289,12 +289,11 @@ impl Server {
             Some(socket) if dialled => self.watch.add(socket, Source::Line(number), Interest::OUT).map(|()| true),
             _ => Ok(false),
         });
-        let failure = match dialled {
+        match dialled {
             Ok(true) => return,
-            Ok(false) => None,
-            Err(error) => Some(error),
-        };
-        failure.into_iter().for_each(|error| self.complain("cannot call a resolver", &error));
+            Ok(false) => {}
+            Err(error) => self.complain("cannot call a resolver", &error),
+        }
         if let Some(Line { mut last, theirs, .. }) = stream.line.take() {
             message::set_id(&mut last, theirs);
             stream.answer(&last);
@@ -371,6 +370,8 @@ impl Server {
             None
         };
         let oldest = victim.and_then(|victim| self.streams.iter().find(|(_, stream)| stream.guest == victim).map(|(number, _)| *number));
-        oldest.into_iter().for_each(|number| drop(self.drop_stream(number)));
+        if let Some(number) = oldest {
+            self.drop_stream(number);
+        }
     }
 }

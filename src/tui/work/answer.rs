@@ -58,7 +58,7 @@ async fn inspect(engine: &Engine, name: &str, kind: &str) -> Result<Answer> {
     let value = match found.first() {
         Some(Found::Container(container, size)) => engine.inspect_container(container, *size),
         Some(Found::Image(image)) => image.inspect(),
-        Some(Found::Volume(_)) | None => match failed.pop() {
+        Some(Found::Network(_) | Found::Volume(_)) | None => match failed.pop() {
             Some(error) => return Err(error),
             None => serde_json::Value::Null,
         },
@@ -87,7 +87,7 @@ async fn explain(engine: &Engine, id: &ContainerId, port: u16, news: &mpsc::Send
     let mut last = None;
     loop {
         let (asking, id) = (engine.clone(), id.clone());
-        let looking = tokio::task::spawn_blocking(move || asking.explain(&asking.container(id.as_str())?, Some(port)));
+        let looking = tokio::task::spawn_blocking(move || Ok::<_, Error>(asking.explanation(&asking.container(id.as_str())?, Some((port, None)))?.ports));
         let told = looking.await.map_err(|error| Error::new(ErrorKind::Cancelled, format!("looking was cut short: {error}")))??;
         if last.as_ref() != Some(&told) {
             last = Some(told.clone());

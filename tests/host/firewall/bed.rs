@@ -1,5 +1,6 @@
 //! A machine, a neighbour and containers, each a network namespace of its own, joined by links as drivers make them.
 
+use crate::store::until;
 use kapal::container::network::{Forward, Network, Subnet, Traffic};
 use kapal::container::port::{Protocol, Published};
 use kapal::sys::netlink::{self, Netlink};
@@ -206,6 +207,18 @@ impl Bed {
         bed.plug(&bed.d, 3, 2);
         bed.machine.sysctl("ipv4/ip_forward", "1");
         bed.machine.sysctl("ipv6/conf/all/forwarding", "1");
+        // A link that was just made loses its first packets: all that know the machine have its refusal.
+        for (space, places) in [
+            (&bed.client, ["192.0.2.1:1", "[2001:db8::1]:1"]),
+            (&bed.a, ["172.31.1.1:1", "[fd00:1::1]:1"]),
+            (&bed.b, ["172.31.1.1:1", "[fd00:1::1]:1"]),
+            (&bed.c, ["172.31.2.1:1", "[fd00:2::1]:1"]),
+            (&bed.d, ["172.31.3.1:1", "[fd00:3::1]:1"]),
+        ] {
+            for place in places {
+                until(place, || space.asks(place).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused));
+            }
+        }
         Some(bed)
     }
 

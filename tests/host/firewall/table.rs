@@ -4,7 +4,7 @@ use super::TABLE;
 use super::bed::{Bed, Server, Space};
 use kapal::container::network::Traffic;
 use kapal::networkdriver::firewall::obstacle::Owner;
-use kapal::networkdriver::firewall::{self, Hook, Table, sysctl};
+use kapal::networkdriver::firewall::{self, Hook, Table, Verdict, sysctl};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -130,14 +130,32 @@ fn a_refusal_names_the_rule_and_leaves_the_old_table() {
     let long = "x".repeat(400);
     assert!(firewall::replace(&mut netlink, &long, &bed.traffic(&[])).unwrap_err().to_string().contains("table x"));
     assert_eq!(bed.machine.rules(), before);
-    // The kernel changes no IPv4 connection into one of IPv6: such a wish gives no rule.
-    let mut odd = bed.traffic(&["0.0.0.0:8080 172.31.1.2:80/tcp", "0.0.0.0:8081 172.31.1.2:80/tcp"]);
-    odd.forwards[1].target = "fd00:1::2".parse().unwrap();
-    firewall::replace(&mut netlink, TABLE, &odd).unwrap();
-    assert!(!bed.machine.rules().contains("8081"));
-    let mut plain = bed.a.netlink();
-    bed.a.nft("table inet kapal { flags dormant; }");
-    firewall::names(&mut plain, 5353).unwrap();
+    let mut rules = Table::of(&bed.traffic(&["0.0.0.0:8081 172.31.1.2:80/tcp"]));
+    rules.chains[1].rules[1].verdict = Verdict::Jump("nowhere");
+    let error = firewall::put(&mut netlink, TABLE, &rules).unwrap_err();
+    let why = "the rule of chain prerouting \"fib daddr type local jump nowhere comment";
+    assert!(error.kind() == std::io::ErrorKind::NotFound && error.to_string().contains(why) && error.to_string().contains("CONFIG_NFT_FIB_INET"), "{error}");
+    assert_eq!(bed.machine.rules(), before);
+    let may_not = bed.machine.within(|| {
+        std::thread::spawn(|| {
+            // Capabilities are a thread's own.
+            let mut netlink = kapal::sys::netlink::Netlink::open(kapal::sys::netlink::NETFILTER).unwrap();
+            rustix::thread::set_capabilities(
+                None,
+                rustix::thread::CapabilitySets {
+                    effective: rustix::thread::CapabilitySet::empty(),
+                    permitted: rustix::thread::CapabilitySet::empty(),
+                    inheritable: rustix::thread::CapabilitySet::empty(),
+                },
+            )
+            .unwrap();
+            firewall::remove(&mut netlink, TABLE).unwrap_err()
+        })
+        .join()
+        .unwrap()
+    });
+    assert!(may_not.kind() == std::io::ErrorKind::PermissionDenied && may_not.to_string().contains("the firewall"), "{may_not}");
+    assert_eq!(bed.machine.rules(), before);
 }
 
 #[test]

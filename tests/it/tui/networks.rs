@@ -2,50 +2,17 @@
 
 use super::screens::full;
 use super::stage::{NOW, Stage, key};
-use kapal::cli::workstation::Verbs;
 use kapal::container::network::{Forward, Mac, Subnet};
 use kapal::container::{Attachment, Endpoint, Network, NetworkMode, Protocol, Published, Status};
-use kapal::engine::Engine;
-use kapal::engine::network::{Berths, Explained, Reach};
+use kapal::engine::network::{Answer as Told, Asker, Berths, Reach, Reached};
 use kapal::id::ContainerId;
 use kapal::tui::effect::{Effect, Question, Ticket};
-use kapal::tui::line::{CommandLine, Completion, Names, Voice, Working};
 use kapal::tui::msg::{Answer, Msg, News};
 use kapal::tui::update::update;
 use kapal::tui::world::Rate;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-
-/// The command line, which takes every word about networks and ports for granted: what is looked at here is what is typed.
-#[derive(Debug)]
-struct Trusting;
-
-impl CommandLine for Trusting {
-    fn statements(&self, line: &str) -> Result<Vec<Vec<String>>, String> {
-        Verbs.statements(line)
-    }
-
-    fn check(&self, words: &[String]) -> Result<(), String> {
-        if words.first().is_some_and(|word| word == "network" || word == "port") { Ok(()) } else { Verbs.check(words) }
-    }
-
-    fn quote(&self, words: &[String]) -> String {
-        Verbs.quote(words)
-    }
-
-    fn perform(&self, words: Vec<String>, engine: Engine, voice: Voice) -> Working {
-        Verbs.perform(words, engine, voice)
-    }
-
-    fn complete(&self, line: &str, names: &Names) -> (usize, Vec<Completion>) {
-        Verbs.complete(line, names)
-    }
-
-    fn usage(&self, line: &str) -> Option<String> {
-        Verbs.usage(line)
-    }
-}
 
 fn id(number: usize) -> ContainerId {
     format!("{number:064x}").parse().unwrap()
@@ -98,7 +65,6 @@ fn published(container: usize, name: &str, network: &Network, here: &str, inside
 /// The store's own containers, as if they ran on networks that are the same on every machine.
 fn networked(columns: u16, rows: u16) -> Stage {
     let mut stage = Stage::on(columns, rows, full);
-    stage.model.world.line = Arc::new(Trusting);
     let mut snapshot = (*stage.model.world.snapshot).clone();
     for container in snapshot.containers.iter_mut().filter(|container| container.name != "größe-日本") {
         container.state.status = Status::Running;
@@ -138,20 +104,16 @@ fn asked(effects: &[Effect]) -> Vec<(Ticket, Question)> {
     effects.iter().filter_map(|effect| if let Effect::Ask(ticket, question) = effect { Some((*ticket, question.clone())) } else { None }).collect()
 }
 
-/// What the engine would tell of the selected port.
-fn explained(port: &Published) -> Vec<Explained> {
-    let one = |asker: &str, reach, steps: &[&str]| Explained {
-        port: port.clone(),
-        asker: asker.to_owned(),
-        place: "192.168.1.5:8080".parse().ok(),
-        reach,
-        steps: steps.iter().map(ToString::to_string).collect(),
-    };
-    vec![
-        one("this machine by its addresses", Reach::Yes, &["web: 0.0.0.0:8080 -> 172.17.0.2:80/tcp"]),
-        one("other machines", Reach::Perhaps, &["web: 0.0.0.0:8080 -> 172.17.0.2:80/tcp", "ufw: chain FORWARD drops what goes to containers"]),
-        one("containers of network inner", Reach::No, &["dropped"]),
-    ]
+/// What the engine would tell of a port.
+fn explained(forward: &Forward) -> Vec<Reached> {
+    let one =
+        |asker, reach, steps: &[&str]| Told { asker, place: "192.168.1.5:8080".parse().ok(), reach, steps: steps.iter().map(ToString::to_string).collect() };
+    let answers = vec![
+        one(Asker::Machine, Reach::Yes, &["web: 0.0.0.0:8080 -> 172.17.0.2:80/tcp"]),
+        one(Asker::Others, Reach::Perhaps, &["web: 0.0.0.0:8080 -> 172.17.0.2:80/tcp", "ufw: chain FORWARD drops what goes to containers"]),
+        one(Asker::Network("inner".to_owned()), Reach::No, &["dropped"]),
+    ];
+    vec![Reached { forward: forward.clone(), network: "bridge".to_owned(), answers }]
 }
 
 #[test]
@@ -183,8 +145,8 @@ fn the_map_tells_who_reaches_what_is_selected() {
     let effects = pressed(&mut stage, "j");
     let [(ticket, Question::Explain(container, 80))] = &asked(&effects)[..] else { panic!("{effects:?}") };
     assert_eq!(*container, id(1));
-    let port = stage.model.world.snapshot.networks[0].forwards[0].port.clone();
-    update(&mut stage.model, Msg::News(News::Answer(*ticket, Answer::Explained(explained(&port)))));
+    let forward = stage.model.world.snapshot.networks[0].forwards[0].clone();
+    update(&mut stage.model, Msg::News(News::Answer(*ticket, Answer::Explained(explained(&forward)))));
     stage.shows("networks-map-80").resize(120, 30).shows("networks-map-120").resize(200, 50).shows("networks-map-200").resize(40, 16).shows("networks-map-40");
     stage.resize(80, 24);
     pressed(&mut stage, "enter");

@@ -7,7 +7,7 @@ use kapal::container::{
     Attachment, Config as Inside, Container, Endpoint, HostConfig, Mount, MountKind, Network, NetworkMode, Protocol, Published, State, Status,
 };
 use kapal::engine::images::Image;
-use kapal::engine::network::{Berths, Explained, Reach};
+use kapal::engine::network::{Answer as Told, Asker, Berths, Reach, Reached};
 use kapal::engine::volumes::Volume;
 use kapal::engine::{Change, ChangeKind, Progress, Snapshot};
 use kapal::graph::image::Image as Document;
@@ -391,8 +391,9 @@ impl Play {
                 Msg::News(News::Figures(ids.map(figure).collect()))
             }
             Step::Answer { newest, kind, texts } => {
+                let forwards: Vec<Forward> = self.model.world.snapshot.networks.iter().flat_map(|berths| berths.forwards.clone()).collect();
                 let ticket = if newest { self.asked.last() } else { self.asked.first() };
-                Msg::News(News::Answer(*ticket?, answer(kind, &texts)))
+                Msg::News(News::Answer(*ticket?, answer(kind, &texts, &forwards)))
             }
             Step::Work { number, kind, text } => Msg::News(work(WorkId(number), kind, text)),
             Step::Opened(_) if !Pane::ALL.contains(&Pane::Consoles) => return None,
@@ -423,7 +424,7 @@ impl Play {
     }
 }
 
-fn answer(kind: u8, texts: &[String]) -> Answer {
+fn answer(kind: u8, texts: &[String], asked: &[Forward]) -> Answer {
     // As `work` gives them: lines are made harmless where they are made, tables and paths where they are shown.
     let lines = || texts.iter().cycle().take(300).map(|text| Line { time: "2024-05-06 07:08:09".into(), ..Line::new(text, Kind::Error) }).collect();
     match kind {
@@ -434,15 +435,14 @@ fn answer(kind: u8, texts: &[String]) -> Answer {
         4 => Answer::Rates(texts.iter().map(|text| (text.clone(), Rate { received: f64::MAX, sent: -1.0 })).collect()),
         5 => {
             let reach = [Reach::Yes, Reach::Perhaps, Reach::No];
-            let port = Published { protocol: Protocol::Tcp, address: "0.0.0.0".parse().unwrap(), port: 80, inside: 80 };
-            let told = |(at, text): (usize, &String)| Explained {
-                port: port.clone(),
-                asker: text.clone(),
+            let told = |(at, text): (usize, &String)| Told {
+                asker: Asker::Network(text.clone()),
                 place: (at > 0).then(|| "[::1]:80".parse().unwrap()),
                 reach: reach[at % 3],
                 steps: vec![text.clone(); at],
             };
-            Answer::Explained(texts.iter().enumerate().map(told).collect())
+            let answers: Vec<Told> = texts.iter().enumerate().map(told).collect();
+            Answer::Explained(asked.iter().map(|forward| Reached { forward: forward.clone(), network: texts[0].clone(), answers: answers.clone() }).collect())
         }
         _ => Answer::Failed(texts[0].clone()),
     }

@@ -173,8 +173,7 @@ proptest! {
     #[test]
     fn damaged_reverse_questions_are_survived(labels in proptest::collection::vec("[0-9a-gA-G+]{1,4}", 0..36), six in any::<bool>()) {
         let tail = if six { "ip6" } else { "in-addr" };
-        let name: String = labels.iter().map(|label| format!("{label}.")).collect();
-        if let Ok(name) = Name::from_ascii(format!("{name}{tail}.arpa.")) {
+        if let Ok(name) = Name::from_ascii(format!("{}.{tail}.arpa.", labels.join("."))) {
             let mut message = Message::new(7, MessageType::Query, OpCode::Query);
             message.add_query(Query::query(name, RecordType::PTR));
             is_survived(&message.to_vec().unwrap());

@@ -5,7 +5,7 @@ use super::rows::Rates;
 use super::told;
 use crate::container::Endpoint;
 use crate::container::network::Forward;
-use crate::engine::network::{Berths, Explained};
+use crate::engine::network::{Answer as Reached, Berths};
 use crate::tui::effect::{Effect, Question, Ticket};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::Answer;
@@ -90,7 +90,7 @@ pub struct Map {
     pub(super) place: Rows,
     /// Whose explanation was asked for.
     asked: Option<(Ticket, Forward)>,
-    pub(super) answer: Option<Result<Vec<Explained>, String>>,
+    pub(super) answer: Option<Result<Vec<Reached>, String>>,
     pub(super) told: Pager,
     /// What is told has the keys, and the room.
     pub reading: bool,
@@ -140,7 +140,10 @@ impl Map {
     pub fn hear(&mut self, ticket: Ticket, answer: &mut Answer) -> bool {
         let Some((_, forward)) = self.asked.as_ref().filter(|(asked, _)| *asked == ticket) else { return false };
         match answer {
-            Answer::Explained(all) => self.answer = Some(Ok(std::mem::take(all).into_iter().filter(|one| one.port == forward.port).collect())),
+            Answer::Explained(all) => {
+                let own = std::mem::take(all).into_iter().filter(|one| one.forward.port == forward.port);
+                self.answer = Some(Ok(own.flat_map(|one| one.answers).collect()));
+            }
             Answer::Failed(sentence) => self.answer = Some(Err(std::mem::take(sentence))),
             _ => {}
         }

@@ -3,7 +3,7 @@
 use super::map::Entry;
 use super::rows;
 use crate::container::Endpoint;
-use crate::engine::network::{Berths, Explained, Reach};
+use crate::engine::network::{Answer, Berths, Reach};
 use crate::text::{self, width};
 use crate::tui::widget::pager::{Kind, Line};
 
@@ -20,7 +20,7 @@ pub fn title(entry: &Entry) -> String {
 }
 
 /// All that is told, and the same in a line for each who may ask.
-pub fn lines(entry: &Entry, answer: Option<&Result<Vec<Explained>, String>>, berths: &Berths, room: usize) -> (Vec<Line>, Vec<Line>) {
+pub fn lines(entry: &Entry, answer: Option<&Result<Vec<Answer>, String>>, berths: &Berths, room: usize) -> (Vec<Line>, Vec<Line>) {
     let same = |lines: Vec<Line>| (lines.clone(), lines);
     match entry {
         Entry::Port(..) => match answer {
@@ -41,8 +41,8 @@ fn wrapped(words: &str, kind: Kind, indent: usize, room: usize) -> Vec<Line> {
     pieces.into_iter().map(|piece| Line { text: format!("{:indent$}{piece}", ""), time: String::new(), kind }).collect()
 }
 
-fn explained(all: &[Explained], room: usize) -> (Vec<Line>, Vec<Line>) {
-    let askers = all.iter().map(|one| width::of(&text::clean(&one.asker))).max().unwrap_or(0).min(room / 2);
+fn explained(all: &[Answer], room: usize) -> (Vec<Line>, Vec<Line>) {
+    let askers = all.iter().map(|one| width::of(&text::clean(&one.asker.to_string()))).max().unwrap_or(0).min(room / 2);
     let places = all.iter().filter_map(|one| one.place).map(|place| place.to_string().len()).max().unwrap_or(0);
     let (mut full, mut brief) = (Vec::new(), Vec::new());
     for one in all {
@@ -51,7 +51,7 @@ fn explained(all: &[Explained], room: usize) -> (Vec<Line>, Vec<Line>) {
             Reach::Perhaps => ("? perhaps", Kind::Changed),
             Reach::No => ("✗ no", Kind::Removed),
         };
-        let asker = text::truncate(&text::clean(&one.asker), askers).into_owned();
+        let asker = text::truncate(&text::clean(&one.asker.to_string()), askers).into_owned();
         let gap = askers - width::of(&asker);
         let place = one.place.map(|place| place.to_string()).unwrap_or_default();
         let head = format!("{sign:SIGN$}{asker}{:gap$}  {place:places$}", "");
@@ -96,23 +96,23 @@ fn way_out(berths: &Berths) -> &'static str {
 mod tests {
     use super::super::map::tests::{berths, forward, place};
     use super::*;
+    use crate::engine::network::Asker;
 
-    fn answer(asker: &str, reach: Reach, steps: &[&str]) -> Explained {
-        let port = forward(2, "web", "0.0.0.0:8080", 80).port;
-        Explained { port, asker: asker.to_owned(), place: "10.0.0.5:8080".parse().ok(), reach, steps: steps.iter().map(ToString::to_string).collect() }
+    fn answer(asker: Asker, reach: Reach, steps: &[&str]) -> Answer {
+        Answer { asker, place: "10.0.0.5:8080".parse().ok(), reach, steps: steps.iter().map(ToString::to_string).collect() }
     }
 
     #[test]
     fn who_reaches_a_port_stands_in_columns() {
-        let all = vec![answer("other machines", Reach::Yes, &["sent on", "let through"]), answer("itself", Reach::No, &["dropped\x1b[2J"])];
+        let all = vec![answer(Asker::Others, Reach::Yes, &["sent on", "let through"]), answer(Asker::Network("x".to_owned()), Reach::No, &["dropped\x1b[2J"])];
         let entry = Entry::Port(forward(2, "web", "0.0.0.0:8080", 80), Some(place(2)));
-        let (full, brief) = lines(&entry, Some(&Ok(all)), &berths(), 70);
+        let (full, brief) = lines(&entry, Some(&Ok(all)), &berths(), 90);
         let words = |lines: &[Line]| lines.iter().map(|line| line.text.clone()).collect::<Vec<_>>();
         assert_eq!(
             words(&brief),
-            ["✓ yes      other machines  10.0.0.5:8080  sent on; let through", "✗ no       itself          10.0.0.5:8080  dropped\\x1b[2J"]
+            ["✓ yes      other machines           10.0.0.5:8080  sent on; let through", "✗ no       containers of network x  10.0.0.5:8080  dropped\\x1b[2J"]
         );
-        assert_eq!(words(&full)[..3], ["✓ yes      other machines  10.0.0.5:8080", "           sent on", "           let through"]);
+        assert_eq!(words(&full)[..3], ["✓ yes      other machines           10.0.0.5:8080", "           sent on", "           let through"]);
         assert_eq!((full[0].kind, full[3].kind), (Kind::Added, Kind::Removed));
     }
 

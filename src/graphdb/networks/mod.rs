@@ -318,9 +318,10 @@ impl GraphDb {
 }
 
 fn unused(tx: &Transaction<'_>, network: &str) -> Result<()> {
-    let sql = "SELECT c.name FROM endpoints e JOIN containers c ON c.id = e.container WHERE e.network = ?1 ORDER BY c.name LIMIT 20";
-    let who = rows(tx, sql, [network], |row| row.get::<_, String>(0))?;
-    if who.is_empty() { Ok(()) } else { Err(Error::Conflict(format!("it has containers on it: {}", who.join(", ")))) }
+    let sql = "SELECT c.name, substr(c.id, 1, 12) FROM endpoints e JOIN containers c ON c.id = e.container WHERE e.network = ?1 ORDER BY c.name LIMIT 20";
+    let named = |row: &Row<'_>| Ok(format!("name:{:?} id:{:?}", row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+    let who = rows(tx, sql, [network], named)?;
+    if who.is_empty() { Ok(()) } else { Err(Error::Conflict(format!("has active endpoints ({})", who.join(", ")))) }
 }
 
 fn expect(tx: &Transaction<'_>, container: &str, alive: &[&str]) -> Result<()> {
@@ -371,3 +372,6 @@ fn publish(tx: &Transaction<'_>, container: &str, ports: &[PortRow]) -> Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

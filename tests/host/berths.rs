@@ -1,0 +1,252 @@
+//! Containers on networks as they really are: addresses, names and ports, through restarts, changes and crashes.
+
+use crate::store::{Store, in_guest, name_of, processes_of, tool, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::collections::HashSet;
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+/// A server that says `hello` to everybody, for ever.
+const HELLO: &str = "exec busybox nc -ll -p 80 -e echo hello";
+
+/// What is heard at an address; nothing if nobody answers.
+fn heard(address: &str) -> String {
+    let address: SocketAddr = address.parse().unwrap();
+    let mut text = String::new();
+    if let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(2)) {
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let _ = stream.read_to_string(&mut text);
+    }
+    text.trim_end().to_owned()
+}
+
+fn address(store: &Store, container: &str, network: &str) -> String {
+    store.field(container, &format!(".NetworkSettings.Networks.{network}.IPAddress"))
+}
+
+/// Kills every process of the program that belongs to a store and has a name beginning so.
+fn kill_all(store: &Store, name: &str) -> usize {
+    let found: Vec<u32> = processes_of(&store.base).into_iter().filter(|pid| name_of(*pid).starts_with(name)).collect();
+    for pid in &found {
+        let _ = kill(Pid::from_raw(*pid as i32), Signal::SIGKILL);
+    }
+    found.len()
+}
+
+#[test]
+fn a_published_port_leads_in_from_everywhere() {
+    let Some(store) = Store::new() else { return };
+    store.ok(&["run", "-d", "--name", "web", "-p", "18080:80", "host", "sh", "-c", HELLO]);
+    let own = address(&store, "web", "bridge");
+    let gateway = store.field("web", ".NetworkSettings.Gateway");
+    until("the server listens", || heard(&format!("{own}:80")) == "hello");
+    for at in ["127.0.0.1:18080".to_owned(), format!("{gateway}:18080")] {
+        assert_eq!(heard(&at), "hello", "{at}");
+    }
+    let inside = |name: &str, to: &str| store.kapal(&["exec", name, "busybox", "nc", "-w", "3", &gateway, to]).out;
+    assert_eq!(inside("web", "18080"), "hello", "from itself");
+    store.ok(&["run", "-d", "--name", "neighbour", "host", "sleep", "1000"]);
+    assert_eq!(inside("neighbour", "18080"), "hello", "from the same network");
+    store.ok(&["network", "create", "other"]);
+    store.ok(&["run", "-d", "--name", "far", "--network", "other", "host", "sleep", "1000"]);
+    assert_eq!(inside("far", "18080"), "hello", "from another network");
+    let direct = store.kapal(&["exec", "far", "busybox", "nc", "-w", "2", &own, "80"]);
+    assert_eq!(direct.out, "", "networks are apart");
+    // Taken by a container, and by somebody else.
+    let refused = store.fails(125, &["run", "--rm", "-p", "18080:80", "host", "true"]);
+    assert!(refused.contains("18080") && refused.contains("container web has it"), "{refused}");
+    let other = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    let refused = store.fails(125, &["run", "--rm", "-p", &format!("{port}:80"), "host", "true"]);
+    assert!(refused.contains(&port.to_string()) && refused.contains(&format!("process {}", std::process::id())), "{refused}");
+    assert!(TcpListener::bind("0.0.0.0:18080").is_err(), "a published port is nobody else's");
+    store.ok(&["rm", "-f", "web"]);
+    assert_eq!(heard("127.0.0.1:18080"), "");
+    drop(TcpListener::bind("0.0.0.0:18080").unwrap());
+}
+
+#[test]
+fn a_restart_keeps_address_ports_and_names() {
+    let Some(store) = Store::new() else { return };
+    store.ok(&["network", "create", "lab"]);
+    store.ok(&["run", "-d", "--name", "web", "--network", "lab", "--restart", "always", "-p", "127.0.0.1::80", "host", "sh", "-c", HELLO]);
+    let (own, port) = (address(&store, "web", "lab"), store.ok(&["port", "web", "80"]));
+    until("the server listens", || heard(&port) == "hello");
+    let pid = store.field("web", ".State.Pid");
+    kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGKILL).unwrap();
+    until("it runs again", || store.field("web", ".State.Pid") != pid && store.field("web", ".State.Running") == "true");
+    until("the server listens again", || heard(&port) == "hello");
+    assert_eq!((address(&store, "web", "lab"), store.ok(&["port", "web", "80"])), (own.clone(), port));
+    store.ok(&["run", "-d", "--name", "asks", "--network", "lab", "host", "sleep", "1000"]);
+    let asked = store.ok(&["exec", "asks", "busybox", "nslookup", "web"]);
+    assert!(asked.contains(&own), "{asked}");
+}
+
+#[test]
+fn names_are_known_on_networks_of_ones_own() {
+    let Some(store) = Store::new() else { return };
+    store.ok(&["network", "create", "--ipv6", "lab"]);
+    let id = store.ok(&["run", "-d", "--name", "db", "--network", "lab", "--network-alias", "store", "host", "sleep", "1000"]);
+    store.ok(&["run", "-d", "--name", "asks", "--network", "lab", "host", "sleep", "1000"]);
+    let own = address(&store, "db", "lab");
+    let six = store.field("db", ".NetworkSettings.Networks.lab.GlobalIPv6Address");
+    let asked = |name: &str| store.kapal(&["exec", "asks", "busybox", "nslookup", name]).out;
+    for name in ["db", "DB", "store", &id[..12], "db.lab"] {
+        let told = asked(name);
+        assert!(told.contains(&own) && told.contains(&six), "{name}: {told}");
+    }
+    assert!(!asked("nobody").contains(&own));
+    store.ok(&["rename", "db", "base"]);
+    assert!(asked("base").contains(&own) && !asked("db").contains(&own));
+    // One process answers for all; should it die, another does.
+    assert_eq!(kill_all(&store, "kapal-names"), 1);
+    until("somebody answers again", || asked("base").contains(&own));
+    store.ok(&["run", "-d", "--name", "plain", "host", "sleep", "1000"]);
+    assert!(!store.kapal(&["exec", "plain", "busybox", "nslookup", "base"]).out.contains(&own), "the default network has no names");
+    store.ok(&["network", "connect", "lab", "plain"]);
+    assert!(store.kapal(&["exec", "plain", "busybox", "nslookup", "base"]).out.contains(&own), "but one that joined has");
+    store.ok(&["rm", "-f", "base"]);
+    assert!(!asked("base").contains(&own));
+    store.ok(&["rm", "-f", "asks", "plain"]);
+    until("it ends with the last", || processes_of(&store.base).iter().all(|pid| name_of(*pid) != "kapal-names"));
+}
+
+#[test]
+fn networks_come_and_go_while_a_container_runs() {
+    let Some(store) = Store::new() else { return };
+    for (name, more) in [("one", None), ("two", None), ("inner", Some("--internal"))] {
+        let more: Vec<&str> = more.into_iter().collect();
+        store.ok(&[&["network", "create"], &more[..], &[name]].concat());
+    }
+    store.ok(&["run", "-d", "--name", "box", "--network", "inner", "host", "sleep", "1000"]);
+    let inside = |what: &[&str]| store.ok(&[&["exec", "box"], what].concat());
+    assert_eq!(inside(&["ip", "route", "show", "default"]), "", "nothing leads out of an internal network");
+    store.ok(&["network", "connect", "one", "box"]);
+    store.ok(&["network", "connect", "two", "box"]);
+    let gateway = |network: &str| store.field("box", &format!(".NetworkSettings.Networks.{network}.Gateway"));
+    assert!(inside(&["ip", "route", "show", "default"]).contains(&gateway("one")));
+    let hosts = inside(&["cat", "/etc/hosts"]);
+    assert!(["inner", "one", "two"].iter().all(|network| hosts.contains(&address(&store, "box", network))), "{hosts}");
+    store.ok(&["network", "disconnect", "one", "box"]);
+    assert!(inside(&["ip", "route", "show", "default"]).contains(&gateway("two")), "the next one leads out");
+    let links = inside(&["ls", "/sys/class/net"]);
+    assert_eq!(links.split_whitespace().collect::<Vec<_>>(), ["eth0", "eth2", "lo"]);
+    store.ok(&["restart", "-t", "0", "box"]);
+    let links = inside(&["ls", "/sys/class/net"]);
+    assert_eq!(links.split_whitespace().collect::<Vec<_>>(), ["eth0", "eth1", "lo"], "as it was left");
+}
+
+#[test]
+fn a_network_is_shared_and_addresses_are_as_wished() {
+    let Some(store) = Store::new() else { return };
+    store.ok(&["network", "create", "--subnet", "10.207.0.0/24", "--subnet", "fd07::/64", "--ipv6", "lab"]);
+    let options = ["--network", "lab", "--ip", "10.207.0.50", "--ip6", "fd07::50", "--mac-address", "02:07:00:00:00:50", "--hostname", "given"];
+    store.ok(&[&["run", "-d", "--name", "box"], &options[..], &["host", "sh", "-c", HELLO]].concat());
+    let shown =
+        store.ok(&["run", "--rm", "--network", "container:box", "host", "sh", "-c", "ip -o addr show eth0; ip -o link show eth0; hostname; cat /etc/hosts"]);
+    for part in ["10.207.0.50/24", "fd07::50/64", "02:07:00:00:00:50", "given"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let refused = store.fails(125, &["run", "--rm", "--network", "lab", "--ip", "10.207.0.50", "host", "true"]);
+    assert!(refused.contains("10.207.0.50") && refused.contains("in use"), "{refused}");
+    let refused = store.fails(125, &["run", "--rm", "--network", "lab", "--ip", "10.208.0.50", "host", "true"]);
+    assert!(refused.contains("10.208.0.50") && refused.contains("10.207.0.0/24"), "{refused}");
+    let own = store.ok(&["run", "--rm", "--network", "host", "host", "ls", "/sys/class/net"]);
+    assert!(!own.contains("eth0"), "{own}");
+    store.ok(&["network", "create", "--subnet", "10.209.0.0/30", "tiny"]);
+    store.ok(&["run", "-d", "--name", "first", "--network", "tiny", "host", "sleep", "1000"]);
+    let refused = store.fails(125, &["run", "--rm", "--network", "tiny", "host", "true"]);
+    assert!(refused.contains("tiny") && refused.contains("all addresses are given"), "{refused}");
+}
+
+#[test]
+fn many_at_once_have_addresses_of_their_own() {
+    let Some(store) = Store::new() else { return };
+    let each = if in_guest() { 5 } else { 25 };
+    let script = |lane: &str| (0..each).map(|at| format!("run -d --name {lane}{at} -P --expose 80 host sleep 1000\n")).collect::<String>();
+    thread::scope(|scope| {
+        for lane in ["left", "right"] {
+            let (store, script) = (&store, script(lane));
+            scope.spawn(move || {
+                let done = store.fed(script.as_bytes(), &["--batch", "-"]);
+                assert_eq!(done.status, 0, "{}", done.err);
+            });
+        }
+    });
+    let names = store.ok(&["ps", "-q"]);
+    let ids: Vec<&str> = names.lines().collect();
+    let seen = store.ok(&[&["inspect", "--format", "{{.NetworkSettings.IPAddress}}"], &ids[..]].concat());
+    assert_eq!(seen.lines().collect::<HashSet<_>>().len(), each * 2, "{seen}");
+    let ports: Vec<String> = ids.iter().map(|id| store.ok(&["port", id, "80"])).collect();
+    assert_eq!(ports.iter().collect::<HashSet<_>>().len(), each * 2);
+    store.ok(&[&["rm", "-f"], &ids[..]].concat());
+    assert_eq!(store.ok(&["network", "inspect", "--format", "{{json .Containers}}", "bridge"]), "{}");
+}
+
+#[test]
+fn stores_beside_each_other_do_not_touch() {
+    let Some(store) = Store::new() else { return };
+    let other = |arguments: &[&str]| {
+        let mut command = store.command(arguments);
+        command.env("KAPAL_ROOT", store.path("other/root")).env("KAPAL_RUN_ROOT", store.path("other/run"));
+        crate::store::finish(&mut command, None)
+    };
+    store.ok(&["run", "-d", "--name", "here", "-p", "18090:80", "host", "sh", "-c", HELLO]);
+    assert_eq!(other(&["run", "-d", "--name", "there", "host", "sh", "-c", HELLO]).status, 0);
+    let there = other(&["inspect", "--format", "{{.NetworkSettings.IPAddress}}", "there"]).out;
+    assert_ne!(there.rsplit_once('.').unwrap().0, address(&store, "here", "bridge").rsplit_once('.').unwrap().0);
+    until("both answer", || heard("127.0.0.1:18090") == "hello" && heard(&format!("{there}:80")) == "hello");
+    assert_eq!(other(&["rm", "-f", "there"]).status, 0);
+    until("the other's link is gone", || tool("ip", &["-br", "link"]).matches("kapal-").count() == 1);
+    assert_eq!(heard("127.0.0.1:18090"), "hello");
+}
+
+#[test]
+fn a_start_with_links_may_end_anywhere() {
+    let Some(store) = Store::new() else { return };
+    store.ok(&["network", "create", "lab"]);
+    let rounds = if in_guest() { 10 } else { 50 };
+    let line = ["run", "--rm", "--network", "lab", "-p", "80", "host", "sleep", "0.02"];
+    let began = std::time::Instant::now();
+    store.ok(&line);
+    let whole = began.elapsed().as_micros() as u64;
+    let mut dice = u64::from(std::process::id()) * 2_654_435_761 % 1_000_003;
+    for round in 0..rounds {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut engine = store.command(&line).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // The instant is what is being swept; nothing is waited for here.
+        thread::sleep(Duration::from_micros((dice >> 33) % (whole * 12 / 10)));
+        engine.kill().unwrap();
+        engine.wait().unwrap();
+        if round % 3 > 0 {
+            kill_all(&store, "kapal");
+        }
+        until("nothing runs any more", || store.ok(&["ps", "-q"]).is_empty());
+        assert_eq!(store.ok(&["network", "inspect", "--format", "{{json .Containers}}{{json .Ports}}", "lab"]), "{}[]", "round {round}");
+    }
+    store.ok(&["rm", "-f", "nobody"]);
+    until("no link is left", || !tool("ip", &["-br", "link"]).contains("kv") && !tool("ip", &["-br", "link"]).contains("kp-"));
+    assert!(!tool("nft", &["list", "tables"]).contains("kapal"), "no table is left");
+    store.ok(&["network", "rm", "lab"]);
+}
+
+#[test]
+fn what_a_lost_monitor_leaves_goes_with_the_next_look() {
+    let Some(store) = Store::new() else { return };
+    store.ok(&["network", "create", "lab"]);
+    store.ok(&["run", "-d", "--name", "web", "--network", "lab", "-p", "18091:80", "host", "sh", "-c", HELLO]);
+    let own = address(&store, "web", "lab");
+    until("it answers", || heard("127.0.0.1:18091") == "hello");
+    assert!(kill_all(&store, "kapal") >= 2, "its monitor and the process for names");
+    assert!(store.ok(&["ps", "-a", "--format", "{{.Status}}"]).starts_with("Exited (255)"));
+    assert!(!tool("ip", &["-br", "link"]).contains("kp-"));
+    assert!(!tool("nft", &["list", "tables"]).contains("kapal"));
+    assert_eq!(address(&store, "web", "lab"), "");
+    store.ok(&["start", "web"]);
+    until("it answers again", || heard("127.0.0.1:18091") == "hello");
+    assert_ne!(address(&store, "web", "lab"), own, "an address that was just let go is not given at once");
+}
