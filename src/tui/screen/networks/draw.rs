@@ -119,6 +119,8 @@ struct Pen<'a> {
     area: Rect,
     x: u16,
     y: u16,
+    /// In place of all styles: a selected line is of one look where there are few colours, too.
+    over: Option<Style>,
 }
 
 impl Pen<'_> {
@@ -126,7 +128,7 @@ impl Pen<'_> {
     fn field(&mut self, words: &str, room: usize, style: Style) {
         let left = usize::from(self.area.right().saturating_sub(self.x)).min(room);
         if left > 0 {
-            self.buffer.set_stringn(self.x, self.y, &*text::truncate(words, left), left, style);
+            self.buffer.set_stringn(self.x, self.y, &*text::truncate(words, left), left, self.over.unwrap_or(style));
         }
         self.x = self.x.saturating_add(u16::try_from(room).unwrap_or(u16::MAX));
     }
@@ -152,13 +154,13 @@ pub fn map(map: &mut Map, area: Rect, buffer: &mut Buffer, berths: &Berths, carr
         let y = body.y + (at - top) as u16;
         let is_again = at > 0 && entry.place().is_some() && map.entries[at - 1].place() == entry.place();
         let look = Look { lit: at == map.place.at, trunk_lit: at <= map.place.at, last: at + 1 == map.entries.len(), again: is_again };
-        let mut pen = Pen { buffer, area: inner, x: inner.x, y };
+        if look.lit {
+            buffer.set_style(Rect { y, height: 1, ..inner }, theme.selection(focused));
+        }
+        let mut pen = Pen { buffer, area: inner, x: inner.x, y, over: (look.lit && focused).then(|| theme.selection(true)) };
         line(&mut pen, entry, words, &columns, &look, berths, theme);
         if columns.rates && !is_again {
             rates(&mut pen, entry, carried, theme);
-        }
-        if at == map.place.at {
-            buffer.set_style(Rect { y, height: 1, ..inner }, theme.selection(focused));
         }
     }
     scrollbar(body, buffer, theme, map.entries.len(), top, usize::from(body.height));
@@ -168,7 +170,7 @@ pub fn map(map: &mut Map, area: Rect, buffer: &mut Buffer, berths: &Berths, carr
 fn head(area: Rect, buffer: &mut Buffer, columns: &Columns, berths: &Berths, theme: &Theme) {
     let gateways = berths.network.subnets.iter().map(|subnet| subnet.gateway.to_string()).collect::<Vec<_>>().join(", ");
     let bridge = format!("{} {gateways}", text::clean(&berths.network.link));
-    let mut pen = Pen { buffer, area, x: area.x, y: area.y };
+    let mut pen = Pen { buffer, area, x: area.x, y: area.y, over: None };
     pen.field("HOST PORT", columns.left + 4, theme.header());
     pen.field(if columns.middle == MIDDLE { "RULE" } else { "" }, columns.middle - 4, theme.header());
     pen.field(&bridge, width::of(&bridge), theme.title());
@@ -288,11 +290,11 @@ mod tests {
         assert_eq!(
             drawn(90, &berths()),
             [
-                "HOST PORT          RULE    kapal0 172.17.0.1",
-                "                           ├─ kv000000000300 ─▶ eth0 172.17.0.3  db",
-                "0.0.0.0:8080/tcp ── dnat ─▶┼─ kv000000000200 ─▶ eth0 172.17.0.2  web :80",
-                "127.0.0.1:8443/tcp ── dnat ─▶┼",
-                "everywhere ◀─ masquerade ──┘",
+                "HOST PORT             RULE   kapal0 172.17.0.1",
+                "                             ├─ kv000000000300 ─▶ eth0 172.17.0.3  db",
+                "0.0.0.0:8080/tcp ──── dnat ─▶┼─ kv000000000200 ─▶ eth0 172.17.0.2  web :80",
+                "127.0.0.1:8443/tcp ── dnat ─▶┼─ kv000000000200 ─▶ eth0 172.17.0.2  web :443",
+                "everywhere ◀─ masquerade ────┘",
             ]
         );
     }
