@@ -31,7 +31,7 @@ fn column(shown: Shown) -> Column {
         Shown::Exit => (4, 6, true, 5),
         Shown::Pids => (4, 6, true, 7),
         Shown::Command => (16, 60, false, 6),
-        Shown::Ports => (5, 24, false, 8),
+        Shown::Ports => (12, 24, false, 4),
         Shown::Created => (7, 10, false, 8),
         Shown::Networks => (8, 20, false, 8),
         Shown::Restarts => (8, 8, true, 8),

@@ -159,6 +159,18 @@ fn the_map_tells_who_reaches_what_is_selected() {
 }
 
 #[test]
+fn another_network_is_shown_from_its_beginning() {
+    let mut stage = networked(80, 24);
+    let mut snapshot = (*stage.model.world.snapshot).clone();
+    snapshot.networks[1].members = vec![member(1, "web", &snapshot.networks[1].network)];
+    stage.tell(Msg::News(News::Snapshot(Arc::new(snapshot))));
+    pressed(&mut stage, "3 j");
+    assert!(stage.text().contains("who reaches web"), "{}", stage.text());
+    pressed(&mut stage, "k");
+    assert!(stage.text().contains("who reaches database"), "web is on both: {}", stage.text());
+}
+
+#[test]
 fn keys_become_the_commands_that_one_would_type() {
     let mut stage = networked(90, 24);
     pressed(&mut stage, "3 c");

@@ -81,8 +81,8 @@ impl Details {
         if self.of.as_deref() != of {
             self.of = of.map(str::to_owned);
             self.pager = Pager::new(MOST, false);
-            self.map.leave();
-            self.map.place.at = 0;
+            // Another network's lines, even if they are of the same containers: nothing stays selected.
+            self.map.clear();
         }
         let key = of.unwrap_or_default();
         self.members.set(rows::members(world, key, carried));

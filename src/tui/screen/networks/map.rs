@@ -183,6 +183,13 @@ impl Map {
         walked
     }
 
+    /// Lets go of all lines and of what is selected among them.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.place.at = 0;
+        self.leave();
+    }
+
     /// Goes back to the lines.
     pub fn leave(&mut self) {
         self.reading = false;
