@@ -159,15 +159,14 @@ fn offers(typed: &Typed<'_>, names: &Names) -> Vec<Completion> {
         let before = words.iter().filter(|word| !word.starts_with('-')).count();
         let list = |list: &[String], about: &str| list.iter().map(|word| Completion { word: word.clone(), about: about.to_owned() }).collect::<Vec<_>>();
         match kind {
-            Named::Containers => offers.extend(list(&names.containers, "container")),
+            Named::NetworkFirst if before == 0 => offers.extend(list(&names.networks, "network")),
+            Named::Containers | Named::NetworkFirst => offers.extend(list(&names.containers, "container")),
             Named::ContainerFirst if before == 0 => offers.extend(list(&names.containers, "container")),
             Named::Images | Named::ImageFirst => {
                 offers.extend(list(&names.images, "image"));
                 offers.extend(list(&[crate::container::HOST_IMAGE.to_owned()], "this machine's own files, below a fresh layer"));
             }
             Named::Networks => offers.extend(list(&names.networks, "network")),
-            Named::NetworkFirst if before == 0 => offers.extend(list(&names.networks, "network")),
-            Named::NetworkFirst => offers.extend(list(&names.containers, "container")),
             Named::Volumes => offers.extend(list(&names.volumes, "volume")),
             Named::All => {
                 offers.extend(list(&names.containers, "container"));

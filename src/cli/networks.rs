@@ -42,7 +42,7 @@ pub async fn network(verb: NetworkVerb, engine: &Engine, face: &mut Face) -> Res
             if !job.force && !face.confirm("This will remove all custom networks not used by at least one running container.")? {
                 return Ok(1);
             }
-            pruned(run(job, engine, face).await?, face)
+            pruned(&run(job, engine, face).await?, face)
         }
         NetworkVerb::Explain(Showing { job, format }) => {
             let explanation = run(job, engine, face).await?;
@@ -74,7 +74,7 @@ fn row(berths: &Berths, whole: bool) -> Value {
 }
 
 /// A network takes no space that could be told.
-fn pruned(pruned: Pruned, face: &mut Face) -> Result<i32> {
+fn pruned(pruned: &Pruned, face: &mut Face) -> Result<i32> {
     if !pruned.removed.is_empty() {
         face.say("Deleted Networks:")?;
         pruned.removed.iter().try_for_each(|name| face.say(&text::clean(name)))?;
@@ -117,7 +117,7 @@ fn published(port: &Published) -> String {
 fn told(explanation: &Explanation) -> String {
     let mut blocks: Vec<String> = explanation.ports.iter().map(|reached| block(reached, &explanation.container)).collect();
     if !explanation.notes.is_empty() {
-        blocks.push(explanation.notes.iter().map(|note| format!("{}\n", text::clean(note))).collect());
+        blocks.push(clean(&explanation.notes));
     }
     if !explanation.obstacles.is_empty() {
         let mut lines = vec!["other firewalls of this machine, which kapal never touches:".to_owned()];
@@ -125,7 +125,7 @@ fn told(explanation: &Explanation) -> String {
             lines.push(format!("  {}", obstacle.what()));
             lines.extend(ways.iter().map(|way| format!("    to let it through: {way}")));
         }
-        blocks.push(lines.iter().map(|line| format!("{}\n", text::clean(line))).collect());
+        blocks.push(clean(&lines));
     }
     blocks.join("\n")
 }
@@ -145,5 +145,10 @@ fn block(reached: &Reached, container: &str) -> String {
         lines.push(format!("  {:<width$}{asker}{place}", reach(answer.reach), width = ASKER));
         lines.extend(answer.steps.iter().map(|step| format!("  {:ASKER$}  {step}", "")));
     }
-    lines.iter().map(|line| format!("{}\n", text::clean(line))).collect()
+    clean(&lines)
+}
+
+/// Lines made harmless, each ended.
+fn clean(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| [text::clean(line), "\n".into()]).collect()
 }

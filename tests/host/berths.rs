@@ -225,8 +225,9 @@ fn a_start_with_links_may_end_anywhere() {
         if round % 3 > 0 {
             kill_all(&store, "kapal");
         }
-        until("nothing runs any more", || store.ok(&["ps", "-q"]).is_empty());
-        assert_eq!(store.ok(&["network", "inspect", "--format", "{{json .Containers}}{{json .Ports}}", "lab"]), "{}[]", "round {round}");
+        // A monitor that was spared does its work to the end; whoever lost it lets go of everything.
+        let left = || store.ok(&["network", "inspect", "--format", "{{json .Containers}}{{json .Ports}}", "lab"]);
+        until("nobody is on the network any more", || store.ok(&["ps", "-aq", "--filter", "status=running"]).is_empty() && left() == "{}[]");
     }
     store.ok(&["rm", "-f", "nobody"]);
     until("no link is left", || !tool("ip", &["-br", "link"]).contains("kv") && !tool("ip", &["-br", "link"]).contains("kp-"));
