@@ -117,6 +117,17 @@ impl Containers {
         self.verb(&["unpause"], frozen, "")
     }
 
+    fn publish(&self, world: &World) -> Reaction {
+        match self.one(world) {
+            Some(container) if container.host_config.networks.is_empty() => {
+                let mode = container.host_config.network_mode.name();
+                Reaction::error(format!("{} was made with --network {mode}: it has no ports to publish", container.name))
+            }
+            Some(container) => Reaction::open(forms::publish(&container.name, Vec::new(), world)),
+            None => Reaction::error("no container is selected"),
+        }
+    }
+
     /// What is done to containers.
     fn command(&mut self, action: Action, world: &World) -> Option<Reaction> {
         Some(match action {
@@ -166,14 +177,7 @@ impl Containers {
                 Some(container) => Reaction::open(forms::commit(&container.name, world)),
                 None => Reaction::error("no container is selected"),
             },
-            Action::Publish => match self.one(world) {
-                Some(container) if container.host_config.networks.is_empty() => {
-                    let mode = container.host_config.network_mode.name();
-                    Reaction::error(format!("{} was made with --network {mode}: it has no ports to publish", container.name))
-                }
-                Some(container) => Reaction::open(forms::publish(&container.name, Vec::new(), world)),
-                None => Reaction::error("no container is selected"),
-            },
+            Action::Publish => self.publish(world),
             Action::Copy => match self.one(world) {
                 Some(container) => Reaction::effect(Effect::Copy(container.id.to_string())).and(Reaction::say(format!("copied {}", container.id.short()))),
                 None => Reaction::none(),
