@@ -34,6 +34,10 @@ pub enum Question {
     Graph,
     /// What an image carries in vain.
     Wasted(ImageId),
+    /// What this machine's links carry, again each second.
+    Traffic,
+    /// Who reaches the ports that lead to this one inside a container, again and again.
+    Explain(ContainerId, u16),
     /// The files of the topmost of these layers, which lie upon each other, bottom first; or those of all of them.
     Files {
         /// The layers.

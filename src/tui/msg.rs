@@ -4,6 +4,7 @@ use crate::engine::contents::Difference;
 use crate::engine::graph::ImageGraph;
 use crate::engine::images::Step;
 use crate::engine::layers::{Head, Wasted};
+use crate::engine::network::Reached;
 use crate::engine::{Change, LayerEntry, Snapshot};
 use crate::id::LayerId;
 use crate::tui::console::session::ConsoleEvent;
@@ -11,7 +12,9 @@ use crate::tui::effect::{ConsoleId, Ticket, WorkId};
 use crate::tui::line::Said;
 use crate::tui::widget::pager::Line;
 use crate::tui::widget::tree::Tree;
+use crate::tui::world::Rate;
 use crossterm::event::{KeyEvent, MouseEvent};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Something happened.
@@ -88,6 +91,10 @@ pub enum Answer {
     Graph(Arc<ImageGraph>),
     /// What an image carries in vain.
     Wasted(Wasted),
+    /// What each link carries, by its name.
+    Rates(HashMap<String, Rate>),
+    /// Who reaches published ports.
+    Explained(Vec<Reached>),
     /// Files of layers.
     Files(Box<Files>),
     /// The beginning of a file.

@@ -1,7 +1,9 @@
 //! What all screens look at: the snapshot, live figures, the works of this session, how things look and which keys do what.
 
+use crate::container::network::Forward;
 use crate::container::{Container, Status};
 use crate::engine::Snapshot;
+use crate::engine::network::Berths;
 use crate::id::ContainerId;
 use crate::tui::config::Config;
 use crate::tui::effect::{Ticket, WorkId};
@@ -30,6 +32,15 @@ pub struct Figure {
     pub memory_limit: Option<u64>,
     /// Processes and threads.
     pub pids: Option<u64>,
+}
+
+/// Bytes a second on a link, as those see it who are behind it: what the link here sends, a container receives.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rate {
+    /// Into the container, or the network.
+    pub received: f64,
+    /// Out of it.
+    pub sent: f64,
 }
 
 /// All of it.
@@ -104,6 +115,16 @@ impl World {
     /// An image by its identity.
     pub fn image(&self, id: &str) -> Option<&crate::engine::images::Image> {
         self.snapshot.images.iter().find(|image| image.id.as_str() == id)
+    }
+
+    /// A network, with all that is on it, by its identity.
+    pub fn network(&self, id: &str) -> Option<&Berths> {
+        self.snapshot.networks.iter().find(|berths| berths.network.id.as_str() == id)
+    }
+
+    /// What is published of a container.
+    pub fn forwards(&self, id: &ContainerId) -> impl Iterator<Item = &Forward> {
+        self.snapshot.networks.iter().flat_map(|berths| &berths.forwards).filter(move |forward| forward.container == *id)
     }
 
     /// The last figure of a container.

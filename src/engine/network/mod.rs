@@ -2,7 +2,6 @@
 
 mod change;
 mod create;
-mod explain;
 mod inspect;
 pub mod names;
 mod plain;
@@ -11,9 +10,8 @@ mod recovery;
 pub mod rows;
 mod settings;
 
-pub use crate::networkdriver::firewall::{Answer, Obstacle};
+pub use crate::networkdriver::firewall::{Answer, Asker, Obstacle, Reach};
 pub use create::NewNetwork;
-pub use explain::{Explained, Reach};
 pub use plain::{find, is_predefined, predefined};
 pub use reach::{Explanation, Reached, reach};
 pub use settings::{Pool, Settings};

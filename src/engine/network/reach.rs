@@ -24,7 +24,7 @@ pub struct Explanation {
 }
 
 /// A published port with who reaches it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
     /// The port.
     pub forward: Forward,

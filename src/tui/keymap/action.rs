@@ -119,6 +119,10 @@ actions! {
     Connect "connect" "connect" 4;
     /// Take a container off the network.
     Disconnect "disconnect" "disconnect" 3;
+    /// Publish a port of the container on this machine.
+    Publish "publish" "publish" 5;
+    /// Publish a port no longer.
+    Unpublish "unpublish" "unpublish" 3;
     /// Remove all that nothing uses.
     Prune "prune" "prune" 2;
     /// Copy the file out of its layer.

@@ -1,6 +1,6 @@
 //! The containers: a live table, and beside it what the selected one writes, runs, changed and is.
 
-use crate::container::{Container, Status};
+use crate::container::{Container, Protocol, Status};
 use crate::text::{self, size, when};
 use crate::tui::config::Column as Shown;
 use crate::tui::effect::Effect;
@@ -17,6 +17,7 @@ use crate::tui::world::World;
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use std::net::SocketAddr;
 
 /// How a column behaves; of those that may go, the first is missed the least.
 fn column(shown: Shown) -> Column {
@@ -30,7 +31,7 @@ fn column(shown: Shown) -> Column {
         Shown::Exit => (4, 6, true, 5),
         Shown::Pids => (4, 6, true, 7),
         Shown::Command => (16, 60, false, 6),
-        Shown::Ports => (5, 24, false, 8),
+        Shown::Ports => (12, 24, false, 4),
         Shown::Created => (7, 10, false, 8),
         Shown::Networks => (8, 20, false, 8),
         Shown::Restarts => (8, 8, true, 8),
@@ -116,6 +117,17 @@ impl Containers {
         self.verb(&["unpause"], frozen, "")
     }
 
+    fn publish(&self, world: &World) -> Reaction {
+        match self.one(world) {
+            Some(container) if container.host_config.networks.is_empty() => {
+                let mode = container.host_config.network_mode.name();
+                Reaction::error(format!("{} was made with --network {mode}: it has no ports to publish", container.name))
+            }
+            Some(container) => Reaction::open(forms::publish(&container.name, Vec::new(), world)),
+            None => Reaction::error("no container is selected"),
+        }
+    }
+
     /// What is done to containers.
     fn command(&mut self, action: Action, world: &World) -> Option<Reaction> {
         Some(match action {
@@ -165,6 +177,7 @@ impl Containers {
                 Some(container) => Reaction::open(forms::commit(&container.name, world)),
                 None => Reaction::error("no container is selected"),
             },
+            Action::Publish => self.publish(world),
             Action::Copy => match self.one(world) {
                 Some(container) => Reaction::effect(Effect::Copy(container.id.to_string())).and(Reaction::say(format!("copied {}", container.id.short()))),
                 None => Reaction::none(),
@@ -226,10 +239,38 @@ fn cell(shown: Shown, container: &Container, world: &World) -> Cell {
         Shown::Cpu => number(figure.and_then(|f| f.cpu).map(|cpu| format!("{cpu:.1}%")), figure.and_then(|f| f.cpu)),
         Shown::Memory => number(figure.and_then(|f| f.memory).map(size::binary), figure.and_then(|f| f.memory).map(|bytes| bytes as f64)),
         Shown::Pids => number(figure.and_then(|f| f.pids).map(|pids| pids.to_string()), figure.and_then(|f| f.pids).map(|pids| pids as f64)),
-        Shown::Ports => Cell::text(&container.config.exposed_ports.iter().map(String::as_str).collect::<Vec<_>>().join(","), theme.muted()),
-        Shown::Networks => Cell::text(&container.host_config.network_mode.name(), theme.muted()),
+        Shown::Ports => ports(container, world),
+        Shown::Networks => Cell::text(&networks(container), theme.muted()),
         Shown::Restarts => Cell::number(state.restart_count.to_string(), Some(f64::from(state.restart_count)), style),
     }
+}
+
+/// Where it is reached, `8080→80`; without that, what it exposes.
+fn ports(container: &Container, world: &World) -> Cell {
+    let mut all: Vec<String> = Vec::new();
+    for forward in world.forwards(&container.id) {
+        let port = &forward.port;
+        let here = if port.address.is_unspecified() { port.port.to_string() } else { SocketAddr::new(port.address, port.port).to_string() };
+        let protocol = if port.protocol == Protocol::Tcp { "" } else { port.protocol.as_str() };
+        let shown = format!("{here}→{}{}{protocol}", port.inside, if protocol.is_empty() { "" } else { "/" });
+        // Addresses of both families are one wish.
+        if !all.contains(&shown) {
+            all.push(shown);
+        }
+    }
+    if all.is_empty() {
+        return Cell::text(&container.config.exposed_ports.iter().map(String::as_str).collect::<Vec<_>>().join(","), world.theme.muted());
+    }
+    Cell::text(&all.join(","), world.theme.text())
+}
+
+/// The networks it is on, or what it has in place of them.
+fn networks(container: &Container) -> String {
+    let host = &container.host_config;
+    if host.networks.is_empty() {
+        return host.network_mode.name();
+    }
+    host.networks.iter().map(|attachment| attachment.network.as_str()).collect::<Vec<_>>().join(",")
 }
 
 fn age(since: Option<jiff::Timestamp>, world: &World) -> Option<f64> {
@@ -270,7 +311,7 @@ impl Screen for Containers {
             return shows || self.details.takes(action) || self.split.takes(action);
         }
         let does = matches!(action, A::Attach | A::Exec | A::Shell | A::Start | A::Stop | A::Restart | A::Pause | A::Kill)
-            || matches!(action, A::Remove | A::Prune | A::Rename | A::Commit | A::Copy | A::ToggleStopped | A::Run | A::Pull);
+            || matches!(action, A::Remove | A::Prune | A::Rename | A::Commit | A::Copy | A::ToggleStopped | A::Run | A::Pull | A::Publish);
         shows || does || self.table.takes(action)
     }
 
@@ -284,6 +325,7 @@ impl Screen for Containers {
             A::Pause => any(|status| matches!(status, Status::Running | Status::Paused)),
             A::Exec | A::Shell => any(|status| status == Status::Running),
             A::Run | A::Pull => true,
+            A::Publish => self.one(world).is_some_and(|container| container.state.status.is_alive() && !container.host_config.networks.is_empty()),
             A::ToggleStopped if !self.all => true,
             A::Prune | A::ToggleStopped => world.snapshot.containers.iter().any(|container| !container.state.status.is_alive()),
             _ => self.table.counts().1 > 0,

@@ -1,6 +1,6 @@
-//! What is to be known of one container, a tab for each kind: log, processes, changes, mounts, environment, all of it.
+//! What is to be known of one container, a tab for each kind: log, processes, changes, mounts, networks, environment, all of it.
 
-use crate::container::{Container, MountKind};
+use crate::container::{Attachment, Container, MountKind, NetworkMode};
 use crate::engine::ChangeKind;
 use crate::text;
 use crate::tui::effect::{Effect, Question, Ticket};
@@ -18,6 +18,7 @@ use crate::tui::world::World;
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::net::SocketAddr;
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub enum Tab {
     Changes,
     /// What is mounted into it.
     Mounts,
+    /// The networks it is on, and what is published of it.
+    Networks,
     /// Its environment.
     Environment,
     /// All of it, as `inspect` says it.
@@ -37,7 +40,7 @@ pub enum Tab {
 }
 
 impl Tabs for Tab {
-    const ALL: &'static [Self] = &[Self::Logs, Self::Processes, Self::Changes, Self::Mounts, Self::Environment, Self::Inspect];
+    const ALL: &'static [Self] = &[Self::Logs, Self::Processes, Self::Changes, Self::Mounts, Self::Networks, Self::Environment, Self::Inspect];
 
     fn name(self) -> &'static str {
         match self {
@@ -45,6 +48,7 @@ impl Tabs for Tab {
             Self::Processes => "Processes",
             Self::Changes => "Changes",
             Self::Mounts => "Mounts",
+            Self::Networks => "Net",
             Self::Environment => "Env",
             Self::Inspect => "Inspect",
         }
@@ -97,7 +101,7 @@ impl Details {
     pub fn look_at(&mut self, of: Option<&str>, world: &World) -> Reaction {
         let container = of.and_then(|id| world.container(id));
         if self.of.as_deref() == of {
-            self.fill(container);
+            self.fill(container, world);
             return Reaction::none();
         }
         let mut reaction = Reaction::none();
@@ -108,14 +112,14 @@ impl Details {
         self.pager = Pager::new(self.most, self.tabs.front == Tab::Logs);
         self.changes = Browser::new(false);
         let Some(container) = container else { return reaction };
-        self.fill(Some(container));
+        self.fill(Some(container), world);
         let id = container.id.clone();
         let question = match self.tabs.front {
             Tab::Logs => Question::Log(id),
             Tab::Processes => Question::Processes(id),
             Tab::Changes => Question::Changes(id),
             Tab::Inspect => Question::InspectContainer(id),
-            Tab::Mounts | Tab::Environment => return reaction,
+            Tab::Mounts | Tab::Networks | Tab::Environment => return reaction,
         };
         let ticket = world.ticket();
         self.ticket = Some(ticket);
@@ -123,10 +127,11 @@ impl Details {
     }
 
     /// What is known without asking.
-    fn fill(&mut self, container: Option<&Container>) {
+    fn fill(&mut self, container: Option<&Container>, world: &World) {
         let Some(container) = container else { return };
         match self.tabs.front {
             Tab::Mounts => self.pager.set(mounts(container)),
+            Tab::Networks => self.pager.set(networks(container, world)),
             Tab::Environment => self.pager.set(container.config.env.iter().map(|entry| Line::new(entry, Kind::Plain))),
             _ => {}
         }
@@ -142,8 +147,9 @@ impl Details {
             Answer::Whole(lines) => self.pager.set(std::mem::take(lines)),
             Answer::Table(titles, rows) => self.pager.set(aligned(titles, rows)),
             Answer::Changes(changes) => self.changes.set(Tree::new(changes.iter().map(changed).collect())),
-            Answer::History(_) | Answer::Graph(_) | Answer::Wasted(_) | Answer::Files(_) | Answer::Content(_) | Answer::Difference(_) => {}
             Answer::Failed(sentence) => self.pager.set([Line::new(sentence, Kind::Error)]),
+            // What other screens ask for.
+            _ => {}
         }
     }
 
@@ -236,7 +242,7 @@ impl Details {
                 Tab::Changes => "Nothing changed yet.",
                 Tab::Mounts => "Nothing is mounted beside its own files.",
                 Tab::Environment => "Its environment is empty.",
-                Tab::Processes | Tab::Inspect => "",
+                Tab::Networks | Tab::Processes | Tab::Inspect => "",
             };
             buffer.set_stringn(inside.x, inside.y, words, usize::from(inside.width), theme.muted());
         }
@@ -259,6 +265,44 @@ fn mounts(container: &Container) -> Vec<Line> {
         })
         .collect();
     if rows.is_empty() { Vec::new() } else { aligned(&["DESTINATION", "TYPE", "MODE", "SOURCE"].map(str::to_owned), &rows) }
+}
+
+/// A container's places on networks, and what is published of it.
+fn networks(container: &Container, world: &World) -> Vec<Line> {
+    let host = &container.host_config;
+    if host.networks.is_empty() {
+        let words = match &host.network_mode {
+            NetworkMode::Host => "It uses this machine's own network: what it listens on is reached at this machine's addresses.".to_owned(),
+            NetworkMode::Container(other) => format!("It shares the network of container {other}."),
+            NetworkMode::None | NetworkMode::Networks(_) => "It has a loopback link alone.".to_owned(),
+        };
+        return vec![Line::new(&words, Kind::Plain)];
+    }
+    let row = |attachment: &Attachment| {
+        let berths = world.snapshot.networks.iter().find(|berths| berths.network.name == attachment.network);
+        let place = berths.and_then(|berths| berths.members.iter().map(|(_, place)| place).find(|place| place.container == container.id));
+        let or = |words: Option<String>| words.filter(|words| !words.is_empty()).unwrap_or_else(|| "–".to_owned());
+        let addresses = place.map(|place| place.addresses.iter().map(|(address, prefix)| format!("{address}/{prefix}")).collect::<Vec<_>>().join(", "));
+        let link = place.map(|place| format!("{} ▸ {}", place.link, place.inside));
+        vec![attachment.network.clone(), or(addresses), or(place.map(|place| place.mac.to_string())), or(link), or(Some(attachment.aliases.join(", ")))]
+    };
+    let rows: Vec<Vec<String>> = host.networks.iter().map(row).collect();
+    let mut lines = aligned(&["NETWORK", "ADDRESSES", "MAC", "LINK", "ALIASES"].map(str::to_owned), &rows);
+    let ports: Vec<Vec<String>> = world
+        .forwards(&container.id)
+        .map(|forward| {
+            let port = &forward.port;
+            let (here, target) = (SocketAddr::new(port.address, port.port), SocketAddr::new(forward.target, port.inside));
+            vec![format!("{here}/{}", port.protocol.as_str()), target.to_string()]
+        })
+        .collect();
+    lines.push(Line::default());
+    if ports.is_empty() {
+        lines.push(Line::new("None of its ports is published.", Kind::Muted));
+    } else {
+        lines.extend(aligned(&["PUBLISHED", "LEADS TO"].map(str::to_owned), &ports));
+    }
+    lines
 }
 
 /// A table as lines; each column as wide as its widest cell, the last one free.

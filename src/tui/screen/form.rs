@@ -57,7 +57,7 @@ impl Form {
             fields,
         };
         // What is given already need not be typed again.
-        form.at = form.fields.iter().position(|field| field.is_empty() && field.place == Place::Word).unwrap_or(0);
+        form.at = form.fields.iter().position(|field| field.is_empty() && field.needed).unwrap_or(0);
         form.edited(world);
         form
     }
@@ -88,7 +88,7 @@ impl Form {
         match self.assemble(None, world) {
             Err((at, sentence)) => self.wrong = Some((Some(at), sentence)),
             Ok(words) => {
-                if let Some(at) = self.fields.iter().position(|field| field.place == Place::Word && field.is_empty()) {
+                if let Some(at) = self.fields.iter().position(|field| field.needed && field.is_empty()) {
                     self.wrong = Some((Some(at), format!("{} is needed", self.fields[at].label)));
                 } else if let Err(sentence) = world.line.check(&words) {
                     self.wrong = Some((self.culprit(world), sentence));

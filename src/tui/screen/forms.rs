@@ -1,10 +1,9 @@
-//! What each dialog asks for: run, exec, pull, commit, kill, tag, rename.
+//! What each dialog asks for: run, exec, pull, commit, kill, tag, rename, and what is done to networks.
 
 use crate::tui::screen::form::Form;
 use crate::tui::widget::field::{Field, Offered, Place};
 use crate::tui::world::World;
 
-const NETWORKS: &[(&str, &str)] = &[("none", "loopback alone"), ("host", "this machine's own")];
 const RESTARTS: &[(&str, &str)] = &[
     ("no", "it stays as it ended"),
     ("on-failure", "when it failed"),
@@ -44,8 +43,9 @@ pub fn run(image: &str, world: &World) -> Form {
         Field::line("Memory", "512m, 2g", Place::Option("-m")),
         Field::line("CPUs", "0.5, 2", Place::Option("--cpus")).beside(),
         Field::line("Processes", "100", Place::Option("--pids-limit")).beside(),
-        Field::line("Network", "none, host", Place::Option("--network")).offering(Offered::These(NETWORKS)),
+        Field::line("Network", "bridge", Place::Option("--network")).offering(Offered::Given(networks(world, true))),
         Field::line("Restart", "no", Place::Option("--restart")).offering(Offered::These(RESTARTS)).beside(),
+        Field::lines("Ports", "8080:80, 127.0.0.1::53/udp, one a line", Place::Each("-p")),
         Field::line("Folder", "working folder inside", Place::Option("-w")),
         Field::line("Host name", "its id", Place::Option("--hostname")).beside(),
     ];
@@ -116,4 +116,56 @@ pub fn rename(container: &str, world: &World) -> Form {
         Field::line("New name", "letters, digits and _.-", Place::Word).with(container),
     ];
     Form::new("Give a container another name", "Rename", "rename", fields, world).from("New name")
+}
+
+/// The networks that a container can be on, with those that it can only be made for if `all`.
+fn networks(world: &World, all: bool) -> Vec<String> {
+    let own = world.snapshot.networks.iter().map(|berths| berths.network.name.clone());
+    own.chain(["none", "host"].map(str::to_owned).into_iter().filter(|_| all)).collect()
+}
+
+/// A new network.
+pub fn network(world: &World) -> Form {
+    let fields = vec![
+        Field::line("Name", "letters, digits and _.-", Place::Word),
+        Field::line("Subnet", "172.30.0.0/16; one that is free", Place::Option("--subnet")),
+        Field::line("Gateway", "the subnet's first address", Place::Option("--gateway")),
+        Field::switch("internal: nothing leads out", "--internal", false),
+        Field::switch("IPv6 as well", "--ipv6", false).beside(),
+    ];
+    Form::new("Make a network", "Create", "network create", fields, world)
+}
+
+/// A container on one network more.
+pub fn connect(network: &str, world: &World) -> Form {
+    let berths = world.snapshot.networks.iter().find(|berths| berths.network.name == network);
+    let is_on = |name: &str| berths.is_some_and(|berths| berths.members.iter().any(|(member, _)| member == name));
+    let others = world.snapshot.containers.iter().filter(|container| !container.host_config.networks.is_empty() && !is_on(&container.name));
+    let fields = vec![
+        Field::line("Network", "name", Place::Word).offering(Offered::Given(networks(world, false))).with(network),
+        Field::line("Container", "name", Place::Word).offering(Offered::Given(others.map(|container| container.name.clone()).collect())),
+        Field::line("Address", "one that is free", Place::Option("--ip")),
+        Field::lines("Aliases", "names beside its own, one a line", Place::Each("--alias")),
+    ];
+    Form::new("Connect a container with a network", "Connect", "network connect", fields, world)
+}
+
+/// One of these containers taken off a network.
+pub fn disconnect(network: &str, members: Vec<String>, world: &World) -> Form {
+    let only = if let [one] = members.as_slice() { one.clone() } else { String::new() };
+    let fields = vec![
+        Field::line("Network", "name", Place::Word).with(network),
+        Field::line("Container", "name", Place::Word).offering(Offered::Given(members)).with(&only),
+    ];
+    Form::new("Take a container off a network", "Disconnect", "network disconnect", fields, world).from("Container")
+}
+
+/// A port of a container, published on this machine: of `container`, or one of `members`.
+pub fn publish(container: &str, members: Vec<String>, world: &World) -> Form {
+    let offered = if members.is_empty() { Offered::Containers } else { Offered::Given(members) };
+    let fields = vec![
+        Field::line("Container", "name", Place::Word).offering(offered).with(container),
+        Field::line("Port", "8080:80, 127.0.0.1:8080:80/udp, 80", Place::Option("--publish")).needed(),
+    ];
+    Form::new("Publish a port", "Publish", "port", fields, world)
 }

@@ -31,7 +31,7 @@ pub enum Place {
 }
 
 /// What is offered to be put in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Offered {
     /// Nothing: it is for the user to know.
     Nothing,
@@ -41,6 +41,8 @@ pub enum Offered {
     Containers,
     /// One of these, each with a word on it.
     These(&'static [(&'static str, &'static str)]),
+    /// One of these words, as they are now.
+    Given(Vec<String>),
 }
 
 #[derive(Clone, Debug)]
@@ -63,12 +65,14 @@ pub struct Field {
     pub offered: Offered,
     /// Stands in one line with the field before it, where there is room.
     pub beside: bool,
+    /// Without it nothing can be done.
+    pub needed: bool,
     value: Value,
 }
 
 impl Field {
     fn new(label: &'static str, about: &'static str, place: Place, value: Value) -> Self {
-        Self { label, about, place, offered: Offered::Nothing, beside: false, value }
+        Self { label, about, place, offered: Offered::Nothing, beside: false, needed: place == Place::Word, value }
     }
 
     /// One line.
@@ -90,6 +94,12 @@ impl Field {
     #[must_use]
     pub fn beside(self) -> Self {
         Self { beside: true, ..self }
+    }
+
+    /// It must be there.
+    #[must_use]
+    pub fn needed(self) -> Self {
+        Self { needed: true, ..self }
     }
 
     /// With these on offer.
@@ -179,13 +189,14 @@ impl Field {
     pub fn offers(&self, names: &Names) -> Vec<Completion> {
         let typed = self.text();
         let offer = |word: &str, about: &str| Completion { word: word.to_owned(), about: about.to_owned() };
-        let mut list: Vec<Completion> = match self.offered {
+        let mut list: Vec<Completion> = match &self.offered {
             Offered::Nothing => Vec::new(),
             Offered::Containers => names.containers.iter().map(|name| offer(name, "")).collect(),
             Offered::Images => {
                 let host = offer(crate::container::HOST_IMAGE, "this machine's own files, below a fresh layer");
                 names.images.iter().map(|name| offer(name, "")).chain([host]).collect()
             }
+            Offered::Given(words) => words.iter().map(|word| offer(word, "")).collect(),
             Offered::These(these) => these.iter().map(|(word, about)| offer(word, about)).collect(),
         };
         // What begins with it comes first, then what holds it.

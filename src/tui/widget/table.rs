@@ -328,14 +328,15 @@ impl Table {
             full.iter().zip(&self.columns).map(|(&full, column)| full.min(column.most.max(text::width::of(column.title) as u16 + 2))).collect();
         let floors: Vec<u16> = widths.iter().zip(&self.columns).map(|(&width, column)| width.min(column.least)).collect();
         let is_long = |index: usize| self.columns[index].most - self.columns[index].least >= LONG;
+        // Words that nobody has are missed the least; numbers may only be unknown yet.
+        let is_bare = |index: usize| self.columns[index].sheds > 0 && !self.columns[index].right && self.contents[index] == 0;
+        let sheds = |index: usize| if is_bare(index) { u8::MAX } else { self.columns[index].sheds };
         let total = |widths: &[u16]| widths.iter().filter(|width| **width > 0).map(|width| width + GAP).sum::<u16>().saturating_sub(GAP);
         while total(&widths) > room {
             let over = total(&widths) - room;
             let slack = |index: &usize| widths[*index].saturating_sub(floors[*index]);
             let giver = |long: bool| (0..widths.len()).filter(|index| is_long(*index) == long && slack(index) > 0).max_by_key(slack);
-            let goer = |least: u8| {
-                (0..widths.len()).filter(|&index| widths[index] > 0 && self.columns[index].sheds >= least).max_by_key(|&index| self.columns[index].sheds)
-            };
+            let goer = |least: u8| (0..widths.len()).filter(|&index| widths[index] > 0 && sheds(index) >= least).max_by_key(|&index| sheds(index));
             if let Some(index) = giver(true) {
                 widths[index] -= over.min(slack(&index).div_ceil(2));
             } else if let Some(index) = goer(MISSED_LEAST) {
@@ -350,7 +351,7 @@ impl Table {
         }
         // What went for the sake of one that went later may have its room now.
         let mut gone: Vec<usize> = (0..widths.len()).filter(|&index| widths[index] == 0).collect();
-        gone.sort_by_key(|&index| self.columns[index].sheds);
+        gone.sort_by_key(|&index| sheds(index));
         for index in gone {
             if total(&widths) + GAP + floors[index] <= room {
                 widths[index] = floors[index];
@@ -484,6 +485,8 @@ mod tests {
         // The command is missed more than the number of processes; where it finds no room, that may have some.
         assert_eq!(drawn(&mut wide, 24)[0], " NAME     CPU  PIDS");
         assert_eq!(drawn(&mut wide, 14)[0], " NAME     CPU");
+        // Words that nobody has go first.
+        assert_eq!(drawn(&mut table(Cell::text("web", Style::new()), "", ""), 22)[0], " NAME     CPU  PIDS");
     }
 
     #[test]

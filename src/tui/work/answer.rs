@@ -1,7 +1,7 @@
 //! Questions answered: what a screen would like to know, as often as there is something new.
 
 use crate::engine::logs::{Piece, Reader};
-use crate::engine::{Engine, Result};
+use crate::engine::{Engine, Error, Kind as ErrorKind, Result};
 use crate::id::ContainerId;
 use crate::job;
 use crate::job::inspect::Found;
@@ -39,6 +39,8 @@ pub async fn answer(engine: Engine, ticket: Ticket, question: Question, news: mp
         Question::Changes(id) => changes(&engine, &id, &news, ticket).await,
         Question::InspectContainer(id) => inspect(&engine, id.as_str(), "container").await.map(Some),
         Question::InspectImage(id) => inspect(&engine, id.as_str(), "image").await.map(Some),
+        Question::Traffic => super::figures::links(&engine, &news, ticket).await,
+        Question::Explain(id, port) => explain(&engine, &id, port, &news, ticket).await,
         other => super::look::look(engine, other).await,
     };
     let last = match result {
@@ -73,6 +75,23 @@ async fn changes(engine: &Engine, id: &ContainerId, news: &mpsc::Sender<Msg>, ti
         if last.as_ref() != Some(&changes) {
             last = Some(changes.clone());
             if news.send(Msg::News(News::Answer(ticket, Answer::Changes(changes)))).await.is_err() {
+                return Ok(None);
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Who reaches a port, again whenever it is something else: firewalls and addresses change without a word.
+async fn explain(engine: &Engine, id: &ContainerId, port: u16, news: &mpsc::Sender<Msg>, ticket: Ticket) -> Result<Option<Answer>> {
+    let mut last = None;
+    loop {
+        let (asking, id) = (engine.clone(), id.clone());
+        let looking = tokio::task::spawn_blocking(move || Ok::<_, Error>(asking.explanation(&asking.container(id.as_str())?, Some((port, None)))?.ports));
+        let told = looking.await.map_err(|error| Error::new(ErrorKind::Cancelled, format!("looking was cut short: {error}")))??;
+        if last.as_ref() != Some(&told) {
+            last = Some(told.clone());
+            if news.send(Msg::News(News::Answer(ticket, Answer::Explained(told)))).await.is_err() {
                 return Ok(None);
             }
         }

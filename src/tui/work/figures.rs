@@ -1,13 +1,14 @@
 //! What running containers take, sampled each second; while none runs, nothing is sampled and nobody wakes.
 
 use crate::engine::stats::{Sample, Sampler};
-use crate::engine::{Engine, Snapshot};
+use crate::engine::{Engine, Error, Kind, Result, Snapshot};
 use crate::id::ContainerId;
-use crate::tui::msg::{Msg, News};
-use crate::tui::world::Figure;
+use crate::tui::effect::Ticket;
+use crate::tui::msg::{Answer, Msg, News};
+use crate::tui::world::{Figure, Rate};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -66,7 +67,7 @@ fn runs(snapshot: &Snapshot) -> bool {
     snapshot.containers.iter().any(|container| container.state.status.is_alive())
 }
 
-type Taken = (Sampler, Result<Vec<(ContainerId, Sample)>, String>);
+type Taken = (Sampler, std::result::Result<Vec<(ContainerId, Sample)>, String>);
 
 /// A sample, taken where waiting holds nobody up; `None` as everything ends.
 async fn take(mut sampler: Sampler, snapshot: Arc<Snapshot>) -> Option<Taken> {
@@ -96,11 +97,54 @@ fn figures(samples: Vec<(ContainerId, Sample)>, last: &mut HashMap<ContainerId, 
     figures
 }
 
+/// What links have carried: bytes and packets received, then sent, by their names.
+type Carried = HashMap<String, [u64; 4]>;
+
+/// Tells what links carry, each second until nobody listens; the first time it only looks.
+pub async fn links(engine: &Engine, news: &mpsc::Sender<Msg>, ticket: Ticket) -> Result<Option<Answer>> {
+    let mut clock = tokio::time::interval(EVERY);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last: Option<(Instant, Carried)> = None;
+    loop {
+        clock.tick().await;
+        let asking = engine.clone();
+        let looking = tokio::task::spawn_blocking(move || asking.link_traffic().map(|carried| (Instant::now(), carried)));
+        let (at, carried) = looking.await.map_err(|error| Error::new(Kind::Cancelled, format!("looking was cut short: {error}")))??;
+        if let Some((before, old)) = &last {
+            let rates = rates(old, &carried, at.duration_since(*before));
+            if news.send(Msg::News(News::Answer(ticket, Answer::Rates(rates)))).await.is_err() {
+                return Ok(None);
+            }
+        }
+        last = Some((at, carried));
+    }
+}
+
+/// What was carried between two looks. A link whose numbers went back is another one of the same name.
+fn rates(before: &Carried, now: &Carried, over: Duration) -> HashMap<String, Rate> {
+    let rate = |(name, carried): (&String, &[u64; 4])| {
+        let old = before.get(name)?;
+        let bytes = |at: usize| Some(carried[at].checked_sub(old[at])? as f64 / over.as_secs_f64());
+        let rate = Rate { received: bytes(2)?, sent: bytes(0)? };
+        (rate.received.is_finite() && rate.sent.is_finite()).then(|| (name.clone(), rate))
+    };
+    now.iter().filter_map(rate).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_link_sends_is_received_behind_it() {
+        let carried = |name: &str, received, sent| (name.to_owned(), [received, 1, sent, 1]);
+        let before = Carried::from([carried("kv1", 1000, 50), carried("kv2", 9, 9)]);
+        let now = Carried::from([carried("kv1", 3000, 50), carried("kv2", 8, 9), carried("kv3", 5, 5)]);
+        let told = rates(&before, &now, Duration::from_secs(2));
+        assert_eq!(told, HashMap::from([("kv1".to_owned(), Rate { received: 0.0, sent: 1000.0 })]));
+        assert!(rates(&before, &before, Duration::ZERO).is_empty(), "no time, no rate");
+    }
     use crate::engine::Usage;
-    use std::time::Instant;
 
     #[test]
     fn processor_time_is_told_of_one_processor_and_not_before_the_second_sample() {

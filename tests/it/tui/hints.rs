@@ -16,7 +16,11 @@ fn the_line_of_keys_tells_what_would_do_something() {
     let told = labels(&mut stage);
     assert!(told.contains(&"start") && told.contains(&"remove"), "{told:?}");
     assert!(!told.iter().any(|label| ["stop", "exec", "shell", "pause", "back"].contains(label)), "{told:?}");
-    for pane in ["3", "5", "6"] {
+    let told = labels(stage.keys("3"));
+    // The default network can neither be removed nor left by anybody while nobody is on it.
+    let foreign = ["remove", "prune", "disconnect", "publish", "unpublish", "run", "pull", "cancel"];
+    assert!(!told.iter().any(|label| foreign.contains(label)) && told.contains(&"create") && told.contains(&"connect"), "{told:?}");
+    for pane in ["5", "6"] {
         let told = labels(stage.keys(pane));
         let foreign = ["remove", "mark", "run", "pull", "open", "inspect", "cancel"];
         assert!(!told.iter().any(|label| foreign.contains(label)) && told.contains(&"help"), "{pane}: {told:?}");

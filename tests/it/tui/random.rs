@@ -2,13 +2,17 @@
 
 use super::stage::key;
 use kapal::cli::workstation::Verbs;
-use kapal::container::{Config as Inside, Container, HostConfig, Mount, MountKind, NetworkMode, State, Status};
+use kapal::container::network::{Forward, Subnet};
+use kapal::container::{
+    Attachment, Config as Inside, Container, Endpoint, HostConfig, Mount, MountKind, Network, NetworkMode, Protocol, Published, State, Status,
+};
 use kapal::engine::images::Image;
+use kapal::engine::network::{Answer as Told, Asker, Berths, Reach, Reached};
 use kapal::engine::volumes::Volume;
 use kapal::engine::{Change, ChangeKind, Progress, Snapshot};
 use kapal::graph::image::Image as Document;
 use kapal::graphdb::JobRow;
-use kapal::id::{ContainerId, Digest};
+use kapal::id::{ContainerId, Digest, NetworkId};
 use kapal::tui::config::Config;
 use kapal::tui::effect::{ConsoleId, Effect, Ticket, WorkId};
 use kapal::tui::keymap::Keymap;
@@ -21,13 +25,14 @@ use kapal::tui::theme::Depth;
 use kapal::tui::update::update;
 use kapal::tui::view::view;
 use kapal::tui::widget::pager::{Kind, Line};
-use kapal::tui::world::{Figure, World};
+use kapal::tui::world::{Figure, Rate, World};
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What happens next.
@@ -160,7 +165,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<i32>().prop_map(Step::Later),
         3 => (count, 0usize..8, texts(), any::<u64>()).prop_map(|(containers, others, texts, seed)| Step::Snapshot { containers, others, texts, seed }),
         1 => any::<u64>().prop_map(Step::Figures),
-        5 => (any::<bool>(), 0u8..5, texts()).prop_map(|(newest, kind, texts)| Step::Answer { newest, kind, texts }),
+        5 => (any::<bool>(), 0u8..7, texts()).prop_map(|(newest, kind, texts)| Step::Answer { newest, kind, texts }),
         3 => (0u64..4, 0u8..6, hostile()).prop_map(|(number, kind, text)| Step::Work { number, kind, text }),
         1 => hostile().prop_map(Step::Opened),
         1 => (hostile(), any::<bool>()).prop_map(|(text, good)| Step::Notice(if good { Ok(text) } else { Err(text) })),
@@ -203,6 +208,7 @@ fn container(number: usize, dice: &mut Dice, texts: &[String], image: Option<&Im
         anonymous: false,
     });
     let mounts = mounts.collect();
+    let networks = (0..dice.roll(3)).map(|_| Attachment { network: dice.text(texts), aliases: vec![dice.text(texts)], ..Attachment::default() }).collect();
     Container {
         id: id(number as u64),
         name: if number.is_multiple_of(3) { format!("{}{number}", dice.text(texts)) } else { format!("web{number}") },
@@ -218,7 +224,12 @@ fn container(number: usize, dice: &mut Dice, texts: &[String], image: Option<&Im
             exposed_ports: [dice.text(texts)].into(),
             ..Inside::default()
         },
-        host_config: HostConfig { mounts, network_mode: if dice.roll(2) == 0 { NetworkMode::Host } else { NetworkMode::None }, ..HostConfig::default() },
+        host_config: HostConfig {
+            mounts,
+            networks,
+            network_mode: if dice.roll(2) == 0 { NetworkMode::Host } else { NetworkMode::None },
+            ..HostConfig::default()
+        },
         state: State {
             status: statuses[dice.roll(6) as usize],
             exit_code: dice.roll(300) as i32 - 20,
@@ -251,10 +262,62 @@ fn image(number: u64, dice: &mut Dice, texts: &[String]) -> Image {
     }
 }
 
+/// A network that some of the containers are on, with ports.
+fn network(number: u64, containers: &[Container], dice: &mut Dice, texts: &[String]) -> Berths {
+    let block = |text: &str| Subnet { block: text.parse().unwrap(), gateway: text.split('/').next().unwrap().parse().unwrap(), range: None, chosen: false };
+    let blocks = [vec![block("10.9.0.0/16")], vec![block("10.9.0.0/16"), block("fd00:1234:5678:9abc::/64")], Vec::new()];
+    let id: NetworkId = format!("{number:064x}").parse().unwrap();
+    let network = Network {
+        id: id.clone(),
+        name: dice.text(texts),
+        created: dice.moment(),
+        driver: dice.text(texts),
+        link: dice.text(texts),
+        subnets: blocks[dice.roll(3) as usize].clone(),
+        internal: dice.roll(2) == 0,
+        icc: dice.roll(2) == 0,
+        masquerade: dice.roll(2) == 0,
+        mtu: None,
+        labels: BTreeMap::new(),
+        options: BTreeMap::from([(dice.text(texts), dice.text(texts))]),
+    };
+    let chosen: Vec<&Container> = containers.iter().take(40).filter(|_| dice.roll(2) == 0).collect();
+    let addresses: [Vec<(IpAddr, u8)>; 3] = [
+        Vec::new(),
+        vec![("10.9.0.2".parse().unwrap(), 16)],
+        vec![("10.9.0.2".parse().unwrap(), 16), ("fd00:1234:5678:9abc:ffff:ffff:ffff:ffff".parse().unwrap(), 64)],
+    ];
+    let member = |container: &&Container| {
+        let place = Endpoint {
+            container: container.id.clone(),
+            network: id.clone(),
+            link: dice.text(texts),
+            inside: dice.text(texts),
+            mac: "02:42:ac:11:00:02".parse().unwrap(),
+            addresses: addresses[dice.roll(3) as usize].clone(),
+            aliases: vec![dice.text(texts)],
+        };
+        (container.name.clone(), place)
+    };
+    let members = chosen.iter().map(member).collect();
+    let places = ["0.0.0.0", "127.0.0.1", "::", "fd00:1234:5678:9abc:ffff:ffff:ffff:ffff"];
+    let forward = |container: &Container| {
+        let port = Published {
+            protocol: [Protocol::Tcp, Protocol::Udp, Protocol::Sctp][dice.roll(3) as usize],
+            address: places[dice.roll(4) as usize].parse().unwrap(),
+            port: 1 + dice.roll(65_535) as u16,
+            inside: 1 + dice.roll(65_535) as u16,
+        };
+        Forward { container: container.id.clone(), name: container.name.clone(), network: id.clone(), port, target: "10.9.0.2".parse().unwrap() }
+    };
+    let forwards = containers.iter().take(30).map(forward).collect();
+    Berths { network, members, forwards }
+}
+
 fn snapshot(containers: usize, others: usize, texts: &[String], seed: u64) -> Snapshot {
     let mut dice = Dice(seed);
     let images: Vec<Image> = (0..others as u64).map(|number| image(number, &mut dice, texts)).collect();
-    let containers = (0..containers).map(|number| container(number, &mut dice, texts, images.get(number % (others + 1)))).collect();
+    let containers: Vec<Container> = (0..containers).map(|number| container(number, &mut dice, texts, images.get(number % (others + 1)))).collect();
     let volume = |number| Volume {
         name: format!("{}{number}", dice.text(texts)),
         driver: "local",
@@ -280,7 +343,8 @@ fn snapshot(containers: usize, others: usize, texts: &[String], seed: u64) -> Sn
         pid_start: 1,
     };
     let jobs = (0..others as i64).map(job).collect();
-    Snapshot { taken: jiff::Timestamp::now(), driver: "overlay", containers, images, volumes, networks: Vec::new(), jobs, damaged: texts.to_vec() }
+    let networks = (0..others as u64).map(|number| network(number, &containers, &mut dice, texts)).collect();
+    Snapshot { taken: jiff::Timestamp::now(), driver: "overlay", containers, images, volumes, networks, jobs, damaged: texts.to_vec() }
 }
 
 /// The model on a screen in memory.
@@ -327,8 +391,9 @@ impl Play {
                 Msg::News(News::Figures(ids.map(figure).collect()))
             }
             Step::Answer { newest, kind, texts } => {
+                let forwards: Vec<Forward> = self.model.world.snapshot.networks.iter().flat_map(|berths| berths.forwards.clone()).collect();
                 let ticket = if newest { self.asked.last() } else { self.asked.first() };
-                Msg::News(News::Answer(*ticket?, answer(kind, &texts)))
+                Msg::News(News::Answer(*ticket?, answer(kind, &texts, &forwards)))
             }
             Step::Work { number, kind, text } => Msg::News(work(WorkId(number), kind, text)),
             Step::Opened(_) if !Pane::ALL.contains(&Pane::Consoles) => return None,
@@ -359,7 +424,7 @@ impl Play {
     }
 }
 
-fn answer(kind: u8, texts: &[String]) -> Answer {
+fn answer(kind: u8, texts: &[String], asked: &[Forward]) -> Answer {
     // As `work` gives them: lines are made harmless where they are made, tables and paths where they are shown.
     let lines = || texts.iter().cycle().take(300).map(|text| Line { time: "2024-05-06 07:08:09".into(), ..Line::new(text, Kind::Error) }).collect();
     match kind {
@@ -367,6 +432,18 @@ fn answer(kind: u8, texts: &[String]) -> Answer {
         1 => Answer::Whole(lines()),
         2 => Answer::Table(vec!["ONE".into(), "TWO".into()], texts.iter().map(|text| vec![text.clone(), text.clone(), text.clone()]).collect()),
         3 => Answer::Changes(texts.iter().map(|text| Change { path: text.into(), kind: ChangeKind::Added }).collect()),
+        4 => Answer::Rates(texts.iter().map(|text| (text.clone(), Rate { received: f64::MAX, sent: -1.0 })).collect()),
+        5 => {
+            let reach = [Reach::Yes, Reach::Perhaps, Reach::No];
+            let told = |(at, text): (usize, &String)| Told {
+                asker: Asker::Network(text.clone()),
+                place: (at > 0).then(|| "[::1]:80".parse().unwrap()),
+                reach: reach[at % 3],
+                steps: vec![text.clone(); at],
+            };
+            let answers: Vec<Told> = texts.iter().enumerate().map(told).collect();
+            Answer::Explained(asked.iter().map(|forward| Reached { forward: forward.clone(), network: texts[0].clone(), answers: answers.clone() }).collect())
+        }
         _ => Answer::Failed(texts[0].clone()),
     }
 }
