@@ -65,7 +65,7 @@ impl Harbour {
     fn hold(&mut self, wish: &PortBinding, record: &mut dyn Record) -> Result<(), String> {
         let way_out = || self.berths.iter().filter(|(network, _)| !network.internal);
         if way_out().next().is_none() {
-            return Err(format!("cannot publish {wish}: nothing leads into the container, it is on no network but internal ones"));
+            return Err(format!("nothing leads to port {}/{} of the container: it is on no network but internal ones", wish.inside, wish.protocol.as_str()));
         }
         let v6 = way_out().any(|(_, endpoint)| endpoint.address(true).is_some());
         match ports::hold(wish, v6) {
@@ -274,7 +274,7 @@ impl Harbour {
             if self.held.iter().any(|held| held.wish == *wish) {
                 return Err(format!("publishes {wish} already"));
             }
-            self.hold(wish, record)?;
+            self.hold(wish, record).map_err(|why| format!("cannot publish {wish}: {why}"))?;
         } else {
             let matches = |held: &Held| {
                 let port = &held.port;

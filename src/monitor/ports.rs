@@ -48,13 +48,10 @@ pub fn hold(wish: &PortBinding, v6: bool) -> Result<Vec<Held>, String> {
         }
     }
     let (address, port, error) = refused.unwrap_or((addresses[0], 0, io::Error::other("there is none to choose from")));
-    let shown = wish.ports.map_or_else(
-        || SocketAddr::new(address, port).to_string(),
-        |(first, last)| match first == last {
-            true => SocketAddr::new(address, first).to_string(),
-            false => format!("{address}:{first}-{last}"),
-        },
-    );
+    let shown = match wish.ports {
+        Some((first, last)) if first < last => format!("{address}:{first}-{last}"),
+        _ => SocketAddr::new(address, wish.ports.map_or(port, |(port, _)| port)).to_string(),
+    };
     let protocol = wish.protocol.as_str();
     match error.kind() {
         io::ErrorKind::AddrInUse if wish.ports.is_some_and(|(first, last)| first < last) => {

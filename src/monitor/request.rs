@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 impl Session<'_> {
     /// Does what the client at `at` asks for, and answers.
-    pub(super) fn request(&mut self, at: usize, request: Request) {
+    pub(super) fn request(&mut self, at: usize, request: &Request) {
         let container = &self.task.container;
-        let result = match request {
+        let result = match *request {
             Request::Stop { signal, seconds } => {
                 self.stopped_by_user = true;
                 self.clients[at].stopping = true;
@@ -59,9 +59,9 @@ impl Session<'_> {
     }
 
     /// Changes the container's networks or ports.
-    fn networks(&mut self, request: Request) -> Result<(), String> {
+    fn networks(&mut self, request: &Request) -> Result<(), String> {
         let Some(pid) = self.pid.filter(|_| self.pidfd.is_some() && self.task.exec.is_none()) else { return Err("is not running".to_owned()) };
-        let done = match &request {
+        let done = match request {
             Request::Connect(attachment) => self.harbour.connect(pid, attachment, self.record),
             Request::Disconnect(network) => self.harbour.disconnect(pid, network, self.record),
             Request::Publish(wish) => self.harbour.publish(wish, true, self.record),

@@ -327,7 +327,7 @@ impl Session<'_> {
                 Frame::Stdin(bytes) if self.clients[at].hello.stdin => self.console.input(&bytes),
                 Frame::StdinEof if self.clients[at].hello.stdin => self.console.end_input(),
                 Frame::Resize(rows, columns) => self.console.resize(rows, columns),
-                Frame::Request(request) => self.request(at, request),
+                Frame::Request(request) => self.request(at, &request),
                 // What only monitors say, or what was not asked for at the beginning.
                 _ => {}
             }

@@ -178,10 +178,7 @@ pub fn delete_link(index: u32) -> Vec<u8> {
 
 /// The head of a link that is up.
 pub fn up() -> LinkHeader {
-    let mut header = LinkHeader::default();
-    header.flags = LinkFlags::Up;
-    header.change_mask = LinkFlags::Up;
-    header
+    LinkHeader { flags: LinkFlags::Up, change_mask: LinkFlags::Up, ..LinkHeader::default() }
 }
 
 /// A route as far as it matters here.
