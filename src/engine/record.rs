@@ -5,7 +5,7 @@ use super::containers::{event_row, from_row, record_event, to_row};
 use super::network::{self, rows};
 use super::{event, lock, process, removal};
 use crate::container::network::Traffic;
-use crate::container::{Attachment, Container, HostConfig, Network, PortBinding, Published, Status, Transition};
+use crate::container::{Attachment, Container, HostConfig, Network, NetworkMode, PortBinding, Published, Status, Transition};
 use crate::graphdb::GraphDb;
 use crate::graphdriver;
 use crate::id::NetworkId;
@@ -21,11 +21,13 @@ struct Store {
     claimed: bool,
     /// Held from its end on: whoever finds it free knows that links and rules may be left.
     leaving: Option<lock::Operation>,
+    /// Another's network namespace, open until the container has entered it.
+    shared: Option<std::fs::File>,
 }
 
 /// Opens the store for a monitor's task.
 pub fn open(task: &Task) -> Box<dyn Record> {
-    Box::new(Store { task: task.clone(), database: None, claimed: false, leaving: None })
+    Box::new(Store { task: task.clone(), database: None, claimed: false, leaving: None, shared: None })
 }
 
 fn text(error: impl std::fmt::Display) -> String {
@@ -229,14 +231,24 @@ impl Record for Store {
 
     fn network_of(&mut self, container: &str) -> Result<(PathBuf, PathBuf, String), String> {
         let (db, task) = self.opened()?;
-        let found = db.containers_like(container).map_err(text)?;
-        let [row] = found.as_slice() else { return Err(format!("cannot share the network of container {container}: there is no such container")) };
-        let other = from_row(row).map_err(text)?;
-        if !other.state.status.is_alive() || !process::is_alive(other.state.pid, other.state.pid_start) {
-            return Err(format!("cannot share the network of container {}: it is not running", other.name));
+        let mut found = named_container(db, container)?;
+        let (pid, start) = (found.state.pid, found.state.pid_start);
+        let namespace = std::fs::File::open(format!("/proc/{pid}/ns/net"));
+        // Only now: the number may have become another process's while it was being opened.
+        if !found.state.status.is_alive() || !process::is_alive(pid, start) {
+            return Err(format!("cannot share the network of container {}: it is not running", found.name));
         }
-        let name = crate::execdriver::spec::hostname(&other).to_owned();
-        Ok((PathBuf::from(format!("/proc/{}/ns/net", other.state.pid)), task.place.run(&other.id), name))
+        let namespace = namespace.map_err(|error| format!("cannot share the network of container {}: {error}", found.name))?;
+        // One that shares another's itself has its files, too.
+        for _ in 0..MOST_SHARED {
+            let NetworkMode::Container(owner) = &found.host_config.network_mode else { break };
+            found = named_container(db, &owner.clone())?;
+        }
+        let name = crate::execdriver::spec::hostname(&found).to_owned();
+        let folder = task.place.run(&found.id);
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&namespace));
+        self.shared = Some(namespace);
+        Ok((PathBuf::from(path), folder, name))
     }
 
     fn rest(&mut self) {
@@ -258,6 +270,17 @@ impl Record for Store {
 
 /// The states in which a container has places on networks.
 const ALIVE: [&str; 3] = ["running", "paused", "restarting"];
+
+/// How far one container's network is followed to another's.
+const MOST_SHARED: usize = 16;
+
+/// The container that is meant.
+fn named_container(db: &GraphDb, text_of: &str) -> Result<Container, String> {
+    match db.containers_like(text_of).map_err(text)?.as_slice() {
+        [row] => from_row(row).map_err(text),
+        _ => Err(format!("cannot share the network of container {text_of}: there is no such container")),
+    }
+}
 
 /// The network of this name.
 fn named(db: &GraphDb, name: &str) -> Result<Network, String> {

@@ -15,7 +15,8 @@ impl Engine {
         let marks = lock::cut_short(&self.place().operations());
         let released = self.release_stale()?;
         if released || !marks.is_empty() {
-            self.sweep_networks()?;
+            // Where it cannot be done now, whoever comes next on a network does it; nobody is kept out by that.
+            let _ = self.sweep_networks();
         }
         if !marks.is_empty() {
             self.sweep()?;
@@ -59,6 +60,8 @@ impl Engine {
     /// Ends what is left of a container whose monitor was lost, and records it.
     fn bury(&self, container: &mut Container) -> Result<()> {
         let from = container.state.status;
+        // The lease goes with the state: should this process end before links and rules have followed, the mark tells.
+        let _operation = self.operation()?;
         let mut errors = Vec::new();
         match exec_driver(container, self.place()) {
             Ok(driver) => errors.extend(driver.destroy(&container.id)),
@@ -77,13 +80,11 @@ impl Engine {
         }
         self.write_state(container, from)?;
         self.tell(container, "die", &[("exitCode", LOST.to_string())]);
-        if !container.host_config.networks.is_empty() {
-            self.sweep_networks()?;
-        }
+        let swept = if container.host_config.networks.is_empty() { Ok(()) } else { self.sweep_networks() };
         if container.host_config.auto_remove {
             self.finish_removal(container, true)?;
         }
-        Ok(())
+        swept
     }
 }
 

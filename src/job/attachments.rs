@@ -8,7 +8,7 @@ use crate::engine::{Engine, Error, Kind, Result};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The most ports that one container publishes.
-const MOST_PORTS: usize = 4096;
+const MOST_PORTS: usize = 400;
 
 /// Enters networks and ports into what is to be.
 ///

@@ -28,7 +28,6 @@ mod toolbox;
 pub use idle::Idle;
 pub use record::{Berth, Record};
 
-use crate::container::network::Traffic;
 use crate::container::{Container, Place};
 use crate::execdriver::spec::ExecOptions;
 use idle::Given;
@@ -39,9 +38,6 @@ use std::path::PathBuf;
 
 /// The name a monitor is executed under.
 const NAME: &str = "kapal-monitor";
-
-/// How long networks stay up when the last container has left them: one that comes meanwhile finds them there.
-const LINGER: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// What a monitor is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -116,12 +112,9 @@ fn work(record: fn(&Task) -> Box<dyn Record>) -> io::Result<()> {
     let result = session::run(&task, &mut *record, start::Ready::new(ready), first_client);
     // Whoever waits for the end need not wait for what is done at leisure.
     drop(lock);
-    let used = result?;
-    let unneeded = |traffic: Traffic| used.iter().any(|id| !traffic.networks.iter().any(|network| network.id == *id));
-    if !used.is_empty() && record.traffic().is_ok_and(unneeded) {
-        record.rest();
-        std::thread::sleep(LINGER);
-        for why in network::tidy(&task.place, &mut *record) {
+    let departure = result?;
+    if !departure.is_empty() {
+        for why in departure.finish(&task.place, &mut *record) {
             let _ = writeln!(io::stderr(), "networks: {why}");
         }
     }

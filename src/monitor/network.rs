@@ -12,12 +12,18 @@ use super::record::{Berth, Record};
 use super::{Task, etc};
 use crate::container::network::Traffic;
 use crate::container::{Attachment, Container, Place, PortBinding, Protocol, Published};
+use crate::id::NetworkId;
 use crate::networkdriver::{self, Mark, firewall, names};
 use crate::sys::netlink::{NETFILTER, Netlink};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long networks stay up when the last container has left them: one that comes meanwhile finds them there.
+const LINGER: Duration = Duration::from_millis(500);
+/// The most ports that one container publishes: each is a descriptor or two of its monitor.
+const MOST_PORTS: usize = 400;
 
 /// Places and ports of one container.
 #[derive(Debug)]
@@ -27,6 +33,8 @@ pub struct Harbour {
     held: Vec<Held>,
     claimed: bool,
     names: Option<names::Client>,
+    /// Networks that it has left already.
+    departure: Departure,
 }
 
 /// How a network is told from others in sentences.
@@ -37,7 +45,7 @@ fn failed(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> String {
 impl Harbour {
     /// Nothing yet.
     pub fn new(place: &Place) -> Self {
-        Self { mark: Mark::of(place), berths: Vec::new(), held: Vec::new(), claimed: false, names: None }
+        Self { mark: Mark::of(place), berths: Vec::new(), held: Vec::new(), claimed: false, names: None, departure: Departure::default() }
     }
 
     /// The places on networks.
@@ -53,8 +61,12 @@ impl Harbour {
         }
         self.berths = record.claim(&host.networks)?;
         self.claimed = true;
-        for wish in wishes(container) {
-            self.hold(&wish, record)?;
+        let wishes = wishes(container);
+        if wishes.len() > MOST_PORTS {
+            return Err(format!("{} ports are to be published: at most {MOST_PORTS} can be", wishes.len()));
+        }
+        for wish in &wishes {
+            self.hold(wish, record)?;
         }
         if !self.held.is_empty() {
             record.publish(&self.published(), None)?;
@@ -107,7 +119,7 @@ impl Harbour {
             // Read under the lock: an older view would take rules away that another container has just got.
             settle(&self.mark, &record.traffic()?)?;
         }
-        self.turn_senders();
+        turn_senders(self.held.iter().map(|held| &held.port));
         let way_out = self.way_out();
         for (at, (network, endpoint)) in self.berths.iter().enumerate() {
             let attached = self.driver(&network.driver)?.attach(network, endpoint, namespace.as_fd(), way_out == Some(at));
@@ -142,6 +154,11 @@ impl Harbour {
         names::Settings { servers, internal: self.way_out().is_none() }
     }
 
+    /// Whether the container's questions about names have sockets already.
+    pub fn asks_names(&self) -> bool {
+        self.names.is_some()
+    }
+
     /// The connection to who answers about names: readable when that has ended.
     pub fn names_fd(&self) -> Option<BorrowedFd<'_>> {
         self.names.as_ref()?.fd()
@@ -161,19 +178,6 @@ impl Harbour {
     pub fn tell_names(&mut self, container: &Container) -> Result<(), String> {
         let settings = self.settings(container);
         self.names.as_mut().map_or(Ok(()), |client| client.update(settings)).map_err(failed("names"))
-    }
-
-    /// Whoever has been sending to a port all the time is to be heard by the container now. A kernel that tells nobody of its
-    /// connections forgets them by itself, only later.
-    fn turn_senders(&self) {
-        let ports = self.held.iter().map(|held| &held.port).filter(|port| port.protocol == Protocol::Udp);
-        let mut netlink = None;
-        for port in ports {
-            if netlink.is_none() {
-                netlink = Netlink::open(NETFILTER).ok();
-            }
-            let _ = netlink.as_mut().map(|netlink| firewall::forget_port(netlink, port.protocol.number(), port.port, port.address.is_ipv6()));
-        }
     }
 
     /// Which of the places leads everywhere.
@@ -196,27 +200,24 @@ impl Harbour {
         self.berths.iter().flat_map(detach).collect()
     }
 
-    /// Takes everything away after the store has let go of it: links, rules, ports. All errors are returned.
-    pub fn leave(&mut self, record: &mut dyn Record) -> Vec<String> {
-        let mut errors = self.detach();
-        if !self.held.is_empty() {
-            errors.extend(self.refresh(record).err());
-            let addresses: Vec<IpAddr> = self.berths.iter().flat_map(|(_, endpoint)| &endpoint.addresses).map(|(address, _)| *address).collect();
-            if self.held.iter().any(|held| held.port.protocol == Protocol::Udp) {
-                let forgotten = Netlink::open(NETFILTER).and_then(|mut netlink| firewall::forget(&mut netlink, &addresses));
-                errors.extend(forgotten.err().map(|error| format!("connections: {error}")));
+    /// Lets go of everything after the store has: ports and names at once; what takes the kernel long is left to the one that
+    /// is returned, for when nobody waits any more. All errors are returned, too.
+    pub fn leave(&mut self) -> (Departure, Vec<String>) {
+        self.names = None;
+        let mut departure = std::mem::take(&mut self.departure);
+        let mut errors = Vec::new();
+        for (network, endpoint) in self.berths.drain(..) {
+            match networkdriver::link_number(&self.mark, &endpoint.link) {
+                Ok(number) => departure.links.extend(number),
+                Err(error) => errors.push(format!("{}: {error}", endpoint.link)),
             }
+            departure.networks.push(network.id);
+            departure.addresses.extend(endpoint.addresses.iter().map(|(address, _)| *address));
         }
+        departure.published |= !self.held.is_empty();
         self.held.clear();
-        self.berths.clear();
         self.claimed = false;
-        errors
-    }
-
-    /// Tells the firewall what the store says now.
-    fn refresh(&self, record: &mut dyn Record) -> Result<(), String> {
-        let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
-        settle(&self.mark, &record.traffic()?)
+        (departure, errors)
     }
 
     /// Gives a running process one place more.
@@ -240,8 +241,10 @@ impl Harbour {
                 Ok(())
             }
             Err(why) => {
-                let id = network.id.clone();
-                record.disconnect(&id)?;
+                self.departure.networks.push(network.id.clone());
+                record.disconnect(&network.id)?;
+                // The first error is the one to tell.
+                let _ = refresh(&self.mark, record);
                 Err(why)
             }
         }
@@ -256,11 +259,17 @@ impl Harbour {
         let mut errors: Vec<String> = self.driver(&network.driver)?.detach(&network, &endpoint).iter().map(ToString::to_string).collect();
         errors.extend(record.disconnect(&network.id).err());
         self.berths.remove(at);
+        self.departure.networks.push(network.id.clone());
         if was_way_out && let Some((next, endpoint)) = self.way_out().map(|at| &self.berths[at]) {
             let led = namespace_of(pid).and_then(|namespace| networkdriver::lead_out(next, endpoint, namespace.as_fd()));
             errors.extend(led.err().map(|error| format!("cannot set the way out by {}: {error}", next.name)));
         }
-        errors.extend(self.refresh(record).err());
+        errors.extend(refresh(&self.mark, record).err());
+        if !self.held.is_empty() {
+            // Who has been led to its address must not be led to the next one who gets that.
+            let addresses: Vec<IpAddr> = endpoint.addresses.iter().map(|(address, _)| *address).collect();
+            let _ = Netlink::open(NETFILTER).and_then(|mut netlink| firewall::forget(&mut netlink, &addresses));
+        }
         if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
     }
 
@@ -270,9 +279,13 @@ impl Harbour {
             return Err("is on no network of its own: it has no ports to publish".to_owned());
         }
         let before = self.held.len();
+        let mut removed: Vec<Published> = Vec::new();
         if add {
             if self.held.iter().any(|held| held.wish == *wish) {
                 return Err(format!("publishes {wish} already"));
+            }
+            if self.held.len() >= MOST_PORTS {
+                return Err(format!("publishes {} ports already: at most {MOST_PORTS} can be", self.held.len()));
             }
             self.hold(wish, record).map_err(|why| format!("cannot publish {wish}: {why}"))?;
         } else {
@@ -281,20 +294,34 @@ impl Harbour {
                 let here = wish.ports.is_none_or(|(first, last)| (first..=last).contains(&port.port));
                 port.protocol == wish.protocol && port.inside == wish.inside && here && wish.address.is_none_or(|address| address == port.address)
             };
-            self.held.retain(|held| !matches(held));
-            if self.held.len() == before {
+            let gone: Vec<Held> = self.held.extract_if(.., |held| matches(held)).collect();
+            removed.extend(gone.into_iter().map(|held| held.port));
+            if removed.is_empty() {
                 return Err(format!("does not publish {wish}"));
             }
         }
-        let done = record.publish(&self.published(), Some(&self.wished())).and_then(|()| self.refresh(record));
+        let done = record.publish(&self.published(), Some(&self.wished())).and_then(|()| refresh(&self.mark, record));
         if done.is_err() && add {
             self.held.truncate(before);
             // The first failure is the one to tell.
             let _ = record.publish(&self.published(), Some(&self.wished()));
-        } else if add {
-            self.turn_senders();
+        } else {
+            let added = self.held.iter().map(|held| &held.port).filter(|_| add);
+            turn_senders(added.chain(&removed));
         }
         done
+    }
+}
+
+/// Whoever has been sending to a port all the time is to be heard by whom it is published for now, or by nobody any more. A kernel
+/// that tells nobody of its connections forgets them by itself, only later.
+fn turn_senders<'a>(ports: impl Iterator<Item = &'a Published>) {
+    let mut netlink = None;
+    for port in ports.filter(|port| port.protocol == Protocol::Udp) {
+        if netlink.is_none() {
+            netlink = Netlink::open(NETFILTER).ok();
+        }
+        let _ = netlink.as_mut().map(|netlink| firewall::forget_port(netlink, port.protocol.number(), port.port, port.address.is_ipv6()));
     }
 }
 
@@ -317,7 +344,8 @@ fn wishes(container: &Container) -> Vec<PortBinding> {
     let host = &container.host_config;
     let mut wishes = host.port_bindings.clone();
     if host.publish_all {
-        let exposed = container.config.exposed_ports.iter().filter_map(|text| PortBinding::parse(text).ok()).flatten();
+        // An image may expose every port there is; the first one too many is told.
+        let exposed = container.config.exposed_ports.iter().filter_map(|text| PortBinding::parse(text).ok()).flatten().take(MOST_PORTS + 1);
         for port in exposed {
             if !wishes.iter().any(|wish| wish.protocol == port.protocol && wish.inside == port.inside) {
                 wishes.push(PortBinding { address: host.publish_all_at, ..port });
@@ -336,17 +364,56 @@ fn settle(mark: &Mark, traffic: &Traffic) -> Result<(), String> {
     networkdriver::settle(mark, traffic).map_err(failed("cannot set the firewall"))
 }
 
-/// Takes away what no container needs any more: bridges, rules. Done a while after the last one has gone, so that one that
-/// follows at once finds everything in its place.
-pub fn tidy(place: &Place, record: &mut dyn Record) -> Vec<String> {
-    let mark = Mark::of(place);
-    let mut work = || -> Result<Vec<String>, String> {
-        let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
-        let traffic = record.traffic()?;
-        let known = record.links()?;
-        let mut errors: Vec<String> = networkdriver::sweep(&mark, &known).1.iter().map(ToString::to_string).collect();
-        errors.extend(settle(&mark, &traffic).err());
-        Ok(errors)
-    };
-    work().unwrap_or_else(|why| vec![why])
+/// What is left to do when a container has left its networks.
+#[derive(Debug, Default)]
+pub struct Departure {
+    networks: Vec<NetworkId>,
+    links: Vec<u32>,
+    addresses: Vec<IpAddr>,
+    published: bool,
+}
+
+impl Departure {
+    /// Nothing is left to do.
+    pub fn is_empty(&self) -> bool {
+        self.networks.is_empty()
+    }
+
+    /// Takes rules and connections away at once; after a while, links that the kernel has not taken with their namespace (that
+    /// is quicker, it does many at a time), and networks that nobody needs any more, so that a container that follows at once
+    /// finds them in their place. All errors are returned.
+    pub fn finish(self, place: &Place, record: &mut dyn Record) -> Vec<String> {
+        let mark = Mark::of(place);
+        let mut errors = Vec::new();
+        if self.published {
+            errors.extend(refresh(&mark, record).err());
+            let forgotten = Netlink::open(NETFILTER).and_then(|mut netlink| firewall::forget(&mut netlink, &self.addresses));
+            errors.extend(forgotten.err().map(|error| format!("connections: {error}")));
+        }
+        record.rest();
+        std::thread::sleep(LINGER);
+        errors.extend(networkdriver::remove_links(&self.links).err().map(|error| format!("links: {error}")));
+        let unneeded = |traffic: &Traffic| self.networks.iter().any(|id| !traffic.networks.iter().any(|network| network.id == *id));
+        match record.traffic() {
+            Ok(traffic) if unneeded(&traffic) => errors.extend(tidy(&mark, record).unwrap_or_else(|why| vec![why])),
+            Ok(_) => {}
+            Err(why) => errors.push(why),
+        }
+        errors
+    }
+}
+
+/// Takes away what no container needs any more: bridges, rules.
+fn tidy(mark: &Mark, record: &mut dyn Record) -> Result<Vec<String>, String> {
+    let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
+    let (traffic, known) = (record.traffic()?, record.links()?);
+    let mut errors: Vec<String> = networkdriver::sweep(mark, &known).1.iter().map(ToString::to_string).collect();
+    errors.extend(settle(mark, &traffic).err());
+    Ok(errors)
+}
+
+/// Tells the firewall what the store says now.
+fn refresh(mark: &Mark, record: &mut dyn Record) -> Result<(), String> {
+    let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
+    settle(mark, &record.traffic()?)
 }

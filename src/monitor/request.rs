@@ -72,7 +72,7 @@ impl Session<'_> {
             // Names and addresses inside follow, in the same files: they are mounted.
             let written = etc::write(&self.task.place.run(&self.task.container.id), &self.task.container, self.harbour.berths());
             say("cannot write the container's /etc files", written.map(|_| ()).map_err(|error| error.to_string()));
-            let asked_before = self.harbour.names_fd().is_some();
+            let asked_before = self.harbour.asks_names();
             let told = if asked_before { self.harbour.tell_names(&self.task.container) } else { self.harbour.open_names(pid, self.task) };
             say("networks", told);
             if !asked_before {

@@ -9,13 +9,12 @@
 use super::client::Client;
 use super::console::Console;
 use super::log::{Log, Stream};
-use super::network::Harbour;
+use super::network::{Departure, Harbour};
 use super::protocol::Frame;
 use super::start::{self, Ready};
 use super::{Outcome, Record, Task};
 use crate::container::restart;
 use crate::execdriver::ExecDriver;
-use crate::id::NetworkId;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -39,7 +38,7 @@ pub(super) struct Session<'a> {
     pub(super) driver: Box<dyn ExecDriver>,
     pub(super) console: Console,
     pub(super) harbour: Harbour,
-    pub(super) used: Vec<NetworkId>,
+    pub(super) departure: Departure,
     pub(super) log: Option<Log>,
     pub(super) clients: Vec<Client>,
     pub(super) listener: OwnedFd,
@@ -53,8 +52,8 @@ pub(super) struct Session<'a> {
     pub(super) buffer: Vec<u8>,
 }
 
-/// Does a task from its start to its end; gives the networks it was on at its end.
-pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option<OwnedFd>) -> io::Result<Vec<NetworkId>> {
+/// Does a task from its start to its end; gives what is left to do on networks.
+pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option<OwnedFd>) -> io::Result<Departure> {
     let mut mask = SigSet::empty();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2] {
         mask.add(signal);
@@ -70,7 +69,7 @@ pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option
         driver,
         console: Console::new(tty),
         harbour: Harbour::new(&task.place),
-        used: Vec::new(),
+        departure: Departure::default(),
         log: None,
         clients: first.map(|fd| Client::new(fd, true)).into_iter().collect(),
         listener,
@@ -85,7 +84,7 @@ pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option
     };
     let result = session.life(&mut ready);
     session.teardown();
-    result.map(|()| session.used)
+    result.map(|()| session.departure)
 }
 
 impl Session<'_> {
@@ -368,8 +367,9 @@ impl Session<'_> {
 
     /// Gives up networks and ports, which the store has let go of.
     fn leave(&mut self) {
-        self.used.extend(self.harbour.berths().iter().map(|(network, _)| network.id.clone()));
-        for why in self.harbour.leave(self.record) {
+        let (departure, errors) = self.harbour.leave();
+        self.departure = departure;
+        for why in errors {
             say("networks", Err(why));
         }
     }

@@ -63,7 +63,7 @@ impl Bridge {
     fn make(&self, netlink: &mut Netlink, network: &Network) -> io::Result<Link> {
         let routes = message::routes(netlink)?;
         for subnet in &network.subnets {
-            if let Some(route) = routes.iter().find(|route| route.to.prefix() > 0 && route.to.overlaps(&subnet.block)) {
+            if let Some(route) = routes.iter().find(|route| super::clashes(route.to, subnet.block)) {
                 let by = message::link_of(netlink, route.link)?.map_or_else(String::new, |link| format!(" by {}", link.name));
                 return Err(io::Error::new(
                     io::ErrorKind::AddrInUse,
@@ -180,8 +180,12 @@ impl NetworkDriver for Bridge {
     fn attach(&self, network: &Network, endpoint: &Endpoint, namespace: BorrowedFd<'_>, default: bool) -> io::Result<()> {
         let mut netlink = Self::netlink()?;
         let bridge = self.found(&mut netlink, network)?.ok_or_else(|| io::Error::other(format!("the bridge {} is gone", network.link)))?;
-        let mut pair = self.pair(&bridge, network, endpoint, namespace);
-        let mut made = netlink.batch(&mut pair)?.into_iter();
+        let mut made = netlink.batch(&mut self.pair(&bridge, network, endpoint, namespace))?.into_iter();
+        if made.as_slice().first().is_some_and(|first| first.as_ref().is_err_and(exists)) {
+            // That of the same container's last run, which the kernel has not taken away yet.
+            remove(&self.mark, &endpoint.link)?;
+            made = netlink.batch(&mut self.pair(&bridge, network, endpoint, namespace))?.into_iter();
+        }
         let what = || format!("cannot make the link {} to {}", endpoint.link, network.link);
         made.next().unwrap_or(Ok(())).map_err(tried(what()))?;
         let rest = made.next().unwrap_or(Ok(())).map_err(tried(what())).and_then(|()| Self::inside(network, endpoint, namespace, default && !network.internal));

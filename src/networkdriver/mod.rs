@@ -23,6 +23,13 @@ use crate::sys::netlink::{NETFILTER, Netlink, ROUTE};
 use std::io;
 use std::os::fd::BorrowedFd;
 
+/// The locks of all stores.
+const LOCKS: &str = "/run/kapal-networks";
+/// How long a lock is waited for: what is done under it takes milliseconds.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+/// Between two looks at a lock.
+const MOMENT: std::time::Duration = std::time::Duration::from_micros(500);
+
 /// The most parts of one pool that are looked at.
 const MOST_PARTS: usize = 65_536;
 
@@ -76,20 +83,35 @@ impl Mark {
     }
 }
 
-/// Orders those who change networks of this machine: a lock on the network namespace itself, let go by whoever ends.
+/// Orders those who change networks of this machine, whatever their store; let go by whoever ends.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code, reason = "held, not read")] std::fs::File);
+pub struct Lock(#[allow(dead_code, reason = "held, not read")] std::os::fd::OwnedFd);
 
-/// Takes that lock.
+/// Takes that lock: a file for each network namespace, in a folder that only its owner enters, as everybody may lock what
+/// everybody may read.
 ///
 /// # Errors
-/// The kernel's.
+/// The kernel's; `TimedOut` if another keeps it for longer than [`PATIENCE`].
 pub fn lock() -> io::Result<Lock> {
-    let namespace = std::fs::File::open("/proc/self/ns/net")?;
+    use rustix::fs::{FlockOperation, Mode, OFlags};
+    let folder = std::path::Path::new(LOCKS);
+    match std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io::Error::new(error.kind(), format!("{LOCKS}: {error}"))),
+        _ => {}
+    }
+    let namespace = rustix::fs::stat("/proc/thread-self/ns/net")?;
+    let path = folder.join(format!("{}-{}", namespace.st_dev, namespace.st_ino));
+    let file = rustix::fs::open(&path, OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::from_raw_mode(0o600))?;
+    let until = std::time::Instant::now() + PATIENCE;
     loop {
-        match rustix::fs::flock(&namespace, rustix::fs::FlockOperation::LockExclusive) {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Lock(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) if std::time::Instant::now() < until => std::thread::sleep(MOMENT),
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, format!("{}: another kapal has held it for {PATIENCE:?}", path.display())));
+            }
             Err(rustix::io::Errno::INTR) => {}
-            other => return Ok(other.map(|()| Lock(namespace))?),
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -161,19 +183,47 @@ pub fn surroundings(mark: &Mark) -> io::Result<(Vec<firewall::Obstacle>, Vec<std
     Ok((foreign, message::addresses(&mut Netlink::open(ROUTE)?)?))
 }
 
+/// The number of a link of this store; none if it is gone.
+///
+/// # Errors
+/// The kernel's.
+pub fn link_number(mark: &Mark, name: &str) -> io::Result<Option<u32>> {
+    let link = message::link(&mut Netlink::open(ROUTE)?, name)?;
+    Ok(link.filter(|link| link.alias == mark.alias).map(|link| link.index))
+}
+
+/// Takes links away by their numbers, which no other link gets; those that are gone are no error.
+///
+/// # Errors
+/// The kernel's first.
+pub fn remove_links(numbers: &[u32]) -> io::Result<()> {
+    let mut batch: Vec<Vec<u8>> = numbers.iter().map(|number| message::delete_link(*number)).collect();
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let failed = |result: io::Result<()>| result.err().filter(|error| error.raw_os_error() != Some(libc::ENODEV));
+    Netlink::open(ROUTE)?.batch(&mut batch)?.into_iter().find_map(failed).map_or(Ok(()), Err)
+}
+
 /// The first of the `pools` parts, in their order, that overlaps neither a route of this machine nor any of `taken`.
 ///
 /// # Errors
 /// The kernel's, if it does not tell its routes.
 pub fn free_block(pools: &[(Cidr, u8)], taken: &[Cidr]) -> io::Result<Option<Cidr>> {
     let mut netlink = Netlink::open(ROUTE)?;
-    let routes: Vec<Cidr> = message::routes(&mut netlink)?.into_iter().map(|route| route.to).filter(|to| to.prefix() > 0).collect();
+    let routes: Vec<Cidr> = message::routes(&mut netlink)?.into_iter().map(|route| route.to).collect();
     Ok(free_among(pools, &routes, taken))
 }
 
 fn free_among(pools: &[(Cidr, u8)], routes: &[Cidr], taken: &[Cidr]) -> Option<Cidr> {
     let parts = pools.iter().flat_map(|(pool, prefix)| (0..).map_while(move |at| pool.part(*prefix, at)).take(MOST_PARTS));
-    parts.into_iter().find(|part| !routes.iter().chain(taken).any(|other| other.overlaps(part)))
+    parts.into_iter().find(|part| !routes.iter().any(|route| clashes(*route, *part)) && !taken.iter().any(|other| other.overlaps(part)))
+}
+
+/// Whether a network cannot have a block beside a route of this machine. Routes to half of the world or more are ways out
+/// (VPNs set `0.0.0.0/1`), which a network's own route goes before.
+fn clashes(route: Cidr, block: Cidr) -> bool {
+    route.prefix() >= if route.is_v6() { 16 } else { 8 } && route.overlaps(&block)
 }
 
 /// Opens a driver for a store.

@@ -4,7 +4,11 @@ use crate::container::network::DEFAULT;
 use crate::container::{Attachment, Container, HostConfig, Network, NetworkMode, PortBinding};
 use crate::engine::containers::to_row;
 use crate::engine::{Engine, Error, Event, Result, lock};
+
 use crate::monitor::protocol::Request;
+
+/// What a change makes of a container's settings, or why not.
+type Changed = std::result::Result<(), String>;
 
 impl Engine {
     /// Puts a container on one network more.
@@ -26,7 +30,14 @@ impl Engine {
         // What does not fit is said before anything is asked for.
         super::rows::claim(network, &attachment)?;
         let request = Request::Connect(attachment.clone());
-        self.change_networks(container, request, |host| host.networks.push(attachment)).await
+        let change = |host: &mut HostConfig| {
+            if host.networks.iter().any(|known| known.network == attachment.network) {
+                return Err(format!("is on network {} already", attachment.network));
+            }
+            host.networks.push(attachment);
+            Ok(())
+        };
+        self.change_networks(container, request, change).await
     }
 
     /// Takes a container off a network.
@@ -38,7 +49,11 @@ impl Engine {
             return Err(Error::conflict(format!("container {} is not on network {network}", container.name)));
         }
         let request = Request::Disconnect(network.to_owned());
-        self.change_networks(container, request, |host| host.networks.retain(|known| known.network != network)).await
+        let change = |host: &mut HostConfig| {
+            host.networks.retain(|known| known.network != network);
+            Ok(())
+        };
+        self.change_networks(container, request, change).await
     }
 
     /// Publishes one port more (`add`), or no longer.
@@ -53,24 +68,29 @@ impl Engine {
         if add && wish.address.is_none() {
             wish.address = self.options().network.publish;
         }
-        let alive = container.state.status.is_alive();
-        if !alive && add == host.port_bindings.iter().any(|known| if add { *known == wish } else { means(&wish, known) }) {
-            return Err(Error::conflict(format!("container {} {} {wish}", container.name, if add { "publishes already" } else { "does not publish" })));
-        }
         let request = if add { Request::Publish(wish.clone()) } else { Request::Unpublish(wish.clone()) };
-        let change = |host: &mut HostConfig| if add { host.port_bindings.push(wish) } else { host.port_bindings.retain(|known| !means(&wish, known)) };
+        let change = |host: &mut HostConfig| {
+            if add == host.port_bindings.iter().any(|known| if add { *known == wish } else { means(&wish, known) }) {
+                return Err(format!("{} {wish}", if add { "publishes already" } else { "does not publish" }));
+            }
+            host.port_bindings.retain(|known| add || !means(&wish, known));
+            host.port_bindings.extend(add.then_some(wish));
+            Ok(())
+        };
         self.change_networks(container, request, change).await
     }
 
     /// Asks the monitor, or without one changes what the next start is to have.
-    async fn change_networks(&self, container: &Container, request: Request, change: impl FnOnce(&mut HostConfig)) -> Result<()> {
+    async fn change_networks(&self, container: &Container, request: Request, change: impl FnOnce(&mut HostConfig) -> Changed) -> Result<()> {
         if !container.state.status.is_alive() || self.ask(container, request).await?.is_none() {
             let _lock = lock::exclusive(&self.place().lock(&container.id))?;
             let mut container = self.settled(self.container_by_id(&container.id)?)?;
             if container.state.status.is_alive() {
                 return Err(Error::conflict(format!("container {} was started meanwhile: try again", container.name)));
             }
-            change(&mut container.host_config);
+            let (name, host) = (container.name.clone(), &mut container.host_config);
+            // What was looked at before may have changed until the lock was had.
+            change(host).map_err(|why| Error::conflict(format!("container {name} {why}")))?;
             self.db().set_container_json(container.id.as_str(), &to_row(&container)?.json)?;
         }
         self.changed(Event::ContainerChanged(container.id.clone()));

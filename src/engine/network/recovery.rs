@@ -34,6 +34,10 @@ impl Engine {
     /// # Errors
     /// The store's and the kernel's.
     pub fn sweep_networks(&self) -> Result<()> {
+        if self.db().networks()?.is_empty() {
+            // No network was ever made: there is nothing to look for.
+            return Ok(());
+        }
         let _lock = networkdriver::lock().map_err(|e| Error::io("cannot lock this machine's networks", &e))?;
         let links = rows::links(self.db())?;
         let mut errors: Vec<String> = networkdriver::sweep(&self.mark(), &links).1.iter().map(ToString::to_string).collect();

@@ -140,12 +140,17 @@ pub fn berths_of(db: &GraphDb, container: &str) -> Result<Vec<(Network, Endpoint
     places.iter().filter_map(with).collect()
 }
 
+/// The networks that can be read: a damaged one keeps nobody off the others.
+fn sound(db: &GraphDb) -> Result<Vec<Network>> {
+    Ok(db.networks()?.iter().filter_map(|row| network(row).ok()).collect())
+}
+
 /// All networks that somebody is on, and all published ports with where they lead.
 ///
 /// # Errors
 /// The store's.
 pub fn traffic(db: &GraphDb) -> Result<Traffic> {
-    let (mut networks, endpoints, ports) = (super::all(db)?, db.endpoints()?, db.ports()?);
+    let (mut networks, endpoints, ports) = (sound(db)?, db.endpoints()?, db.ports()?);
     networks.retain(|network| endpoints.iter().any(|row| row.network == network.id.as_str()));
     networks.sort_by(|one, other| one.id.cmp(&other.id));
     let mut forwards = Vec::with_capacity(ports.len());
@@ -170,7 +175,7 @@ pub fn traffic(db: &GraphDb) -> Result<Traffic> {
 /// # Errors
 /// The store's.
 pub fn links(db: &GraphDb) -> Result<Vec<String>> {
-    let (networks, endpoints) = (super::all(db)?, db.endpoints()?);
+    let (networks, endpoints) = (sound(db)?, db.endpoints()?);
     let mut links = Vec::new();
     for network in &networks {
         let on: Vec<&EndpointRow> = endpoints.iter().filter(|row| row.network == network.id.as_str()).collect();
@@ -178,7 +183,7 @@ pub fn links(db: &GraphDb) -> Result<Vec<String>> {
             links.push(network.link.clone());
         }
         for row in on {
-            links.push(endpoint(network, row)?.link);
+            links.extend(endpoint(network, row).ok().map(|endpoint| endpoint.link));
         }
     }
     Ok(links)
