@@ -1,6 +1,7 @@
 //! `system check`: the store against itself, and against what is on the disk.
 
 use super::containers::from_row;
+use super::network;
 use super::{Engine, Error, Result, lock};
 use crate::container::Resources;
 use crate::id::Digest;
@@ -51,6 +52,7 @@ impl Engine {
                 faults.push(format!("blob {id} is damaged: its content has another digest"));
             }
         }
+        faults.extend(self.db().networks()?.iter().filter_map(|row| network::rows::network(row).err()).map(|error| error.message));
         let made = driver.containers().map_err(|e| Error::io("cannot list containers' files", &e))?;
         for row in self.db().containers()? {
             match from_row(&row) {
@@ -125,6 +127,9 @@ impl Engine {
             if damaged {
                 self.db().delete_image(driver.name(), &image.id)?;
             }
+        }
+        for row in self.db().networks()?.iter().filter(|row| network::rows::network(row).is_err()) {
+            self.db().drop_network(&row.id)?;
         }
         self.db().cut_dangling()?;
         let made = driver.containers().map_err(|e| Error::io("cannot list containers' files", &e))?;

@@ -49,6 +49,12 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether this store has not been looked over since the machine was started.
+    pub fn is_first_since_boot(&self) -> bool {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        std::fs::read_to_string(self.place().booted()).is_ok_and(|seen| seen != boot)
+    }
+
     /// Throws away what a power failure may have left with a name and without its content, once a boot of the machine.
     ///
     /// An image is named only once all of it is on the disk, its layers and blobs are before: a pull that is killed goes

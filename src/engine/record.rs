@@ -210,7 +210,10 @@ impl Record for Store {
         let id = task.container.id.as_str();
         // Before its process runs a container is not alive yet; then it publishes all the same.
         let states: &[&str] = if wishes.is_some() { &ALIVE } else { &["created", "exited", "running", "restarting"] };
-        db.set_ports(id, states, &rows::port_rows(id, ports)).map_err(text)?;
+        db.set_ports(id, states, &rows::port_rows(id, ports)).map_err(|error| match error {
+            crate::graphdb::Error::Taken { name, by } => format!("port {name} is already allocated: {by} has it"),
+            other => text(other),
+        })?;
         let Some(wishes) = wishes else { return Ok(()) };
         self.rewrite(|host| {
             host.port_bindings = wishes.to_vec();

@@ -11,7 +11,14 @@ pub const LOST: i32 = 255;
 impl Engine {
     /// Done at every start of an engine; cheap when there is nothing to do.
     pub fn recover(&self) -> Result<()> {
+        let rebooted = self.is_first_since_boot();
         self.distrust()?;
+        if rebooted {
+            // What ran then runs no more, and holds no ports and addresses.
+            for row in self.db().containers_in(&["running", "paused", "restarting"])? {
+                let _ = from_row(&row).and_then(|container| self.settled(container));
+            }
+        }
         let marks = lock::cut_short(&self.place().operations());
         let released = self.release_stale()?;
         if released || !marks.is_empty() {

@@ -26,7 +26,7 @@ impl GraphDb {
 
     /// Relations that lead nowhere, a sentence each; empty when all is well.
     pub fn dangling(&self) -> Result<Vec<String>> {
-        const CHECKS: [(&str, &str); 7] = [
+        const CHECKS: [(&str, &str); 9] = [
             (
                 "tag {} names an image that is not there",
                 "SELECT name FROM tags t WHERE NOT EXISTS (SELECT 1 FROM images i WHERE i.driver = t.driver AND i.id = t.image)",
@@ -51,6 +51,11 @@ impl GraphDb {
                 "layers are held by container {}, which is not there",
                 "SELECT DISTINCT container FROM container_layers x WHERE NOT EXISTS (SELECT 1 FROM containers c WHERE c.id = x.container)",
             ),
+            (
+                "a place on a network or a port is held by container {}, which is not there",
+                "SELECT container FROM endpoints UNION SELECT container FROM ports EXCEPT SELECT id FROM containers",
+            ),
+            ("a place is held on network {}, which is not there", "SELECT network FROM endpoints EXCEPT SELECT id FROM networks"),
             (
                 "container {} needs a volume that is not there",
                 "SELECT DISTINCT container FROM container_volumes x WHERE NOT EXISTS (SELECT 1 FROM volumes v WHERE v.name = x.volume)",
@@ -82,7 +87,9 @@ impl GraphDb {
                  DELETE FROM image_layers WHERE NOT EXISTS (SELECT 1 FROM images i WHERE i.driver = image_layers.driver AND i.id = image_layers.image);
                  DELETE FROM image_blobs WHERE NOT EXISTS (SELECT 1 FROM images i WHERE i.driver = image_blobs.driver AND i.id = image_blobs.image);
                  DELETE FROM container_layers WHERE NOT EXISTS (SELECT 1 FROM containers c WHERE c.id = container_layers.container);
-                 DELETE FROM container_volumes WHERE NOT EXISTS (SELECT 1 FROM containers c WHERE c.id = container_volumes.container);",
+                 DELETE FROM container_volumes WHERE NOT EXISTS (SELECT 1 FROM containers c WHERE c.id = container_volumes.container);
+                 DELETE FROM endpoints WHERE container NOT IN (SELECT id FROM containers) OR network NOT IN (SELECT id FROM networks);
+                 DELETE FROM ports WHERE container NOT IN (SELECT id FROM containers);",
             )?;
             Ok(())
         })

@@ -125,6 +125,18 @@ impl Harbour {
             let attached = self.driver(&network.driver)?.attach(network, endpoint, namespace.as_fd(), way_out == Some(at));
             attached.map_err(|error| format!("cannot join network {}: {error}", network.name))?;
         }
+        if self.berths.len() > 1 { self.lead_out(namespace.as_fd()) } else { Ok(()) }
+    }
+
+    /// Sees to it that each family has its way out, by the first place that has an address of it.
+    fn lead_out(&self, namespace: BorrowedFd<'_>) -> Result<(), String> {
+        for v6 in [false, true] {
+            let way = self.berths.iter().find(|(network, endpoint)| !network.internal && endpoint.address(v6).is_some());
+            if let Some((network, endpoint)) = way {
+                let led = networkdriver::lead_out(network, endpoint, namespace, v6);
+                led.map_err(|error| format!("cannot set the way out by {}: {error}", network.name))?;
+            }
+        }
         Ok(())
     }
 
@@ -238,7 +250,7 @@ impl Harbour {
         match attached {
             Ok(()) => {
                 self.berths.push((network, endpoint));
-                Ok(())
+                self.lead_out(namespace.as_fd())
             }
             Err(why) => {
                 self.departure.networks.push(network.id.clone());
@@ -254,16 +266,13 @@ impl Harbour {
     pub fn disconnect(&mut self, pid: i32, network: &str, record: &mut dyn Record) -> Result<(), String> {
         let at = self.berths.iter().position(|(known, _)| known.name == network || known.id.as_str() == network);
         let at = at.ok_or_else(|| format!("is not on network {network}"))?;
-        let was_way_out = self.way_out() == Some(at);
         let (network, endpoint) = self.berths[at].clone();
         let mut errors: Vec<String> = self.driver(&network.driver)?.detach(&network, &endpoint).iter().map(ToString::to_string).collect();
         errors.extend(record.disconnect(&network.id).err());
         self.berths.remove(at);
         self.departure.networks.push(network.id.clone());
-        if was_way_out && let Some((next, endpoint)) = self.way_out().map(|at| &self.berths[at]) {
-            let led = namespace_of(pid).and_then(|namespace| networkdriver::lead_out(next, endpoint, namespace.as_fd()));
-            errors.extend(led.err().map(|error| format!("cannot set the way out by {}: {error}", next.name)));
-        }
+        let led = namespace_of(pid).map_err(failed("cannot reach the container's network namespace")).and_then(|namespace| self.lead_out(namespace.as_fd()));
+        errors.extend(led.err());
         errors.extend(refresh(&self.mark, record).err());
         if !self.held.is_empty() {
             // Who has been led to its address must not be led to the next one who gets that.

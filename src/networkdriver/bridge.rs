@@ -223,14 +223,14 @@ pub fn is_up(network: &Network) -> io::Result<bool> {
     Ok(message::link(&mut Bridge::netlink()?, &network.link)?.is_some())
 }
 
-/// Makes a place that a container has the one that leads everywhere.
+/// Makes a place that a container has the one that leads everywhere for one family, unless another does.
 ///
 /// # Errors
 /// The kernel's.
-pub fn lead_out(network: &Network, endpoint: &Endpoint, namespace: BorrowedFd<'_>) -> io::Result<()> {
+pub fn lead_out(network: &Network, endpoint: &Endpoint, namespace: BorrowedFd<'_>, v6: bool) -> io::Result<()> {
     let mut netlink = Netlink::open_in(namespace, ROUTE)?;
     let link = message::link(&mut netlink, &endpoint.inside)?.ok_or_else(|| io::Error::other(format!("{} is gone", endpoint.inside)))?;
-    let ours = network.subnets.iter().filter(|subnet| endpoint.address(subnet.block.is_v6()).is_some());
+    let ours = network.subnets.iter().filter(|subnet| subnet.block.is_v6() == v6);
     let mut batch: Vec<Vec<u8>> = ours.map(|subnet| message(&message::default_route(link.index, subnet.gateway), Way::New)).collect();
     for result in netlink.batch(&mut batch)? {
         match result {

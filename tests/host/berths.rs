@@ -156,6 +156,13 @@ fn networks_come_and_go_while_a_container_runs() {
     assert!(inside(&["ip", "route", "show", "default"]).contains(&gateway("two")), "the next one leads out");
     let links = inside(&["ls", "/sys/class/net"]);
     assert_eq!(links.split_whitespace().collect::<Vec<_>>(), ["eth0", "eth2", "lo"]);
+    store.ok(&["network", "create", "--ipv6", "six"]);
+    store.ok(&["network", "connect", "six", "box"]);
+    let six = store.field("box", ".NetworkSettings.Networks.six.IPv6Gateway");
+    assert!(inside(&["ip", "-6", "route", "show", "default"]).contains(&six), "each family has its way out");
+    assert!(inside(&["ip", "route", "show", "default"]).contains(&gateway("two")));
+    store.ok(&["network", "disconnect", "six", "box"]);
+    store.ok(&["network", "rm", "six"]);
     store.ok(&["restart", "-t", "0", "box"]);
     let links = inside(&["ls", "/sys/class/net"]);
     assert_eq!(links.split_whitespace().collect::<Vec<_>>(), ["eth0", "eth1", "lo"], "as it was left");

@@ -212,6 +212,11 @@ impl GraphDb {
         })
     }
 
+    /// Takes out a network that is damaged, whoever is on it; their places lead nowhere then.
+    pub fn drop_network(&self, id: &str) -> Result<()> {
+        self.write(|tx| Ok(tx.execute("DELETE FROM networks WHERE id = ?1", [id]).map(|_| ())?))
+    }
+
     /// Gives a container all the places it claims and enters its published ports, or nothing of it. What it had is let go.
     ///
     /// # Errors
