@@ -3,7 +3,7 @@
 //! ```text
 //!  ROOT /var/lib/kapal                      RUN ROOT /run/kapal
 //!    graph.db                                 collection.lock
-//!    blobs/sha256/HEX                         operations/PID.N
+//!    blobs/sha256/HEX                         operations/PID.N, departures/PID.N
 //!    overlay/ or vfs/                         listeners/PID.N.sock
 //!    containers/ID/ID-json.log                containers/ID/{lock,monitor.lock,console.sock,exec/…}
 //!    volumes/NAME/_data                    names.{lock,sock,err}
@@ -105,6 +105,11 @@ impl Place {
     /// A file for each operation under way; one whose lock is free was cut short.
     pub fn operations(&self) -> PathBuf {
         self.run_root.join("operations")
+    }
+
+    /// A file for each container that is leaving networks; one whose lock is free was cut short.
+    pub fn departures(&self) -> PathBuf {
+        self.run_root.join("departures")
     }
 
     /// A socket for each process that wants to hear of changes.

@@ -55,7 +55,7 @@ impl Store {
     fn leave(&mut self) {
         if self.claimed && self.leaving.is_none() {
             // Without it a crash leaves a link until the next container comes or goes; no more.
-            self.leaving = lock::Operation::begin(&self.task.place.operations()).ok();
+            self.leaving = lock::Operation::begin(&self.task.place.departures()).ok();
         }
     }
 

@@ -19,11 +19,10 @@ impl Engine {
                 let _ = from_row(&row).and_then(|container| self.settled(container));
             }
         }
-        let marks = lock::cut_short(&self.place().operations());
-        let released = self.release_stale()?;
-        if released || !marks.is_empty() {
-            // Where it cannot be done now, whoever comes next on a network does it; nobody is kept out by that.
-            let _ = self.sweep_networks();
+        let (marks, departures) = (lock::cut_short(&self.place().operations()), lock::cut_short(&self.place().departures()));
+        // Where it cannot be done now, the marks stay; nobody is kept out by that.
+        if (self.release_stale()? || !departures.is_empty()) && self.sweep_networks().is_ok() {
+            departures.iter().for_each(|mark| drop(std::fs::remove_file(mark)));
         }
         if !marks.is_empty() {
             self.sweep()?;
@@ -68,7 +67,7 @@ impl Engine {
     fn bury(&self, container: &mut Container) -> Result<()> {
         let from = container.state.status;
         // The lease goes with the state: should this process end before links and rules have followed, the mark tells.
-        let _operation = self.operation()?;
+        let _departure = lock::Operation::begin(&self.place().departures())?;
         let mut errors = Vec::new();
         match exec_driver(container, self.place()) {
             Ok(driver) => errors.extend(driver.destroy(&container.id)),

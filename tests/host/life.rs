@@ -193,7 +193,7 @@ fn odd_arguments_are_followed_or_refused_as_docker_s_users_know_it() {
     until("it has written", || store.ok(&["logs", "odd"]).lines().count() == 2);
     assert_eq!((store.ok(&["logs", "--tail", "-5", "odd"]).as_str(), store.ok(&["logs", "-n", "0", "odd"]).as_str()), ("one\ntwo", ""));
     assert_eq!(store.field("odd", ".Config.StopTimeout"), "-1");
-    assert!(store.fails(1, &["port", "odd", "80/tcp"]).contains("no public port \"80/tcp\" published for odd"));
+    assert!(store.fails(1, &["port", "odd", "80/tcp"]).contains("no public port '80/tcp' published for odd"));
     assert!(store.fails(1, &["rename", "odd", "odd"]).contains("already"));
     assert!(store.fails(1, &["cp", "odd:", "/"]).contains("odd:/ is all of it"));
     store.ok(&["create", "--name", "other", &image, "true"]);
