@@ -120,25 +120,44 @@ fn names_are_found_whatever_their_case() {
 }
 
 #[test]
-fn many_processes_at_once_are_given_different_numbers() {
+fn a_thousand_come_and_go_by_two_and_none_has_anothers_number() {
     let folder = tempfile::tempdir().unwrap();
     let db = with_network(folder.path());
-    for at in 0..40 {
-        container(&db, &format!("c{at}"));
-    }
-    let threads: Vec<_> = (0..4)
-        .map(|lane| {
-            let file = folder.path().join("graph.db");
-            std::thread::spawn(move || {
+    let held = std::sync::Mutex::new(HashSet::new());
+    // As two processes: each with a connection of its own, and a few containers alive at any time.
+    std::thread::scope(|scope| {
+        for lane in ["left", "right"] {
+            let (file, held) = (folder.path().join("graph.db"), &held);
+            scope.spawn(move || {
                 let db = GraphDb::open(&file).unwrap();
-                (0..10)
-                    .map(|at| db.claim(&format!("c{}", lane * 10 + at), &[claim(1, 100, &[], None)], &[]).unwrap()[0].numbers[0].unwrap())
-                    .collect::<Vec<_>>()
-            })
-        })
-        .collect();
-    let given: Vec<i64> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
-    assert_eq!(given.iter().collect::<HashSet<_>>().len(), 40);
+                let mut alive = std::collections::VecDeque::new();
+                for at in 0..500 {
+                    let id = format!("{lane}{at}");
+                    container(&db, &id);
+                    let number = db.claim(&id, &[claim(0, 40, &[0, 1, 40], None)], &[port(&id, 1000 + at)]);
+                    // The other lane's port of this number may be in use: then nothing at all was taken.
+                    let Ok(places) = number else {
+                        assert!(db.endpoints_of(&id).unwrap().is_empty());
+                        db.delete_container(&id, false, None).unwrap();
+                        continue;
+                    };
+                    let number = places[0].numbers[0].unwrap();
+                    assert!(held.lock().unwrap().insert(number), "{number} is given twice");
+                    alive.push_back((id, number));
+                    if alive.len() > 7 {
+                        let (id, number) = alive.pop_front().unwrap();
+                        held.lock().unwrap().remove(&number);
+                        db.delete_container(&id, false, None).unwrap();
+                    }
+                }
+                for (id, number) in alive {
+                    held.lock().unwrap().remove(&number);
+                    db.delete_container(&id, false, None).unwrap();
+                }
+            });
+        }
+    });
+    assert!(db.endpoints().unwrap().is_empty() && db.ports().unwrap().is_empty());
 }
 
 #[test]
