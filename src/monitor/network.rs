@@ -35,6 +35,8 @@ pub struct Harbour {
     names: Option<names::Client>,
     /// Networks that it has left already.
     departure: Departure,
+    /// Conversations about the firewall, to be closed when nobody waits.
+    spent: Option<Netlink>,
 }
 
 /// How a network is told from others in sentences.
@@ -45,7 +47,7 @@ fn failed(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> String {
 impl Harbour {
     /// Nothing yet.
     pub fn new(place: &Place) -> Self {
-        Self { mark: Mark::of(place), berths: Vec::new(), held: Vec::new(), claimed: false, names: None, departure: Departure::default() }
+        Self { mark: Mark::of(place), berths: Vec::new(), held: Vec::new(), claimed: false, names: None, departure: Departure::default(), spent: None }
     }
 
     /// The places on networks.
@@ -109,7 +111,7 @@ impl Harbour {
     }
 
     /// Gives the network namespace of a process its links.
-    pub fn attach(&self, pid: i32, record: &mut dyn Record) -> Result<(), String> {
+    pub fn attach(&mut self, pid: i32, record: &mut dyn Record) -> Result<(), String> {
         let namespace = namespace_of(pid).map_err(failed("cannot reach the container's network namespace"))?;
         {
             let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
@@ -117,9 +119,9 @@ impl Harbour {
                 self.driver(&network.driver)?.up(network).map_err(|error| error.to_string())?;
             }
             // Read under the lock: an older view would take rules away that another container has just got.
-            settle(&self.mark, &record.traffic()?)?;
+            self.spent = Some(settle(&self.mark, &record.traffic()?)?);
         }
-        turn_senders(self.held.iter().map(|held| &held.port));
+        turn_senders(self.spent.as_mut(), self.held.iter().map(|held| &held.port));
         let way_out = self.way_out();
         for (at, (network, endpoint)) in self.berths.iter().enumerate() {
             let attached = self.driver(&network.driver)?.attach(network, endpoint, namespace.as_fd(), way_out == Some(at));
@@ -210,6 +212,11 @@ impl Harbour {
             Err(why) => vec![why],
         };
         self.berths.iter().flat_map(detach).collect()
+    }
+
+    /// Closes what is better closed when nobody waits.
+    pub fn rest(&mut self) {
+        self.spent = None;
     }
 
     /// Lets go of everything after the store has: ports and names at once; what takes the kernel long is left to the one that
@@ -309,14 +316,15 @@ impl Harbour {
                 return Err(format!("does not publish {wish}"));
             }
         }
-        let done = record.publish(&self.published(), Some(&self.wished())).and_then(|()| refresh(&self.mark, record));
+        let told = record.publish(&self.published(), Some(&self.wished())).and_then(|()| refresh(&self.mark, record));
+        let done = told.map(|netlink| self.spent = Some(netlink));
         if done.is_err() && add {
             self.held.truncate(before);
             // The first failure is the one to tell.
             let _ = record.publish(&self.published(), Some(&self.wished()));
         } else {
             let added = self.held.iter().map(|held| &held.port).filter(|_| add);
-            turn_senders(added.chain(&removed));
+            turn_senders(self.spent.as_mut(), added.chain(&removed));
         }
         done
     }
@@ -324,13 +332,10 @@ impl Harbour {
 
 /// Whoever has been sending to a port all the time is to be heard by whom it is published for now, or by nobody any more. A kernel
 /// that tells nobody of its connections forgets them by itself, only later.
-fn turn_senders<'a>(ports: impl Iterator<Item = &'a Published>) {
-    let mut netlink = None;
+fn turn_senders<'a>(netlink: Option<&mut Netlink>, ports: impl Iterator<Item = &'a Published>) {
+    let Some(netlink) = netlink else { return };
     for port in ports.filter(|port| port.protocol == Protocol::Udp) {
-        if netlink.is_none() {
-            netlink = Netlink::open(NETFILTER).ok();
-        }
-        let _ = netlink.as_mut().map(|netlink| firewall::forget_port(netlink, port.protocol.number(), port.port, port.address.is_ipv6()));
+        let _ = firewall::forget_port(netlink, port.protocol.number(), port.port, port.address.is_ipv6());
     }
 }
 
@@ -369,7 +374,7 @@ fn namespace_of(pid: i32) -> io::Result<OwnedFd> {
 }
 
 /// Makes this machine's firewall, and what it must let pass, as the store says. The caller holds the lock.
-fn settle(mark: &Mark, traffic: &Traffic) -> Result<(), String> {
+fn settle(mark: &Mark, traffic: &Traffic) -> Result<Netlink, String> {
     networkdriver::settle(mark, traffic).map_err(failed("cannot set the firewall"))
 }
 
@@ -422,7 +427,7 @@ fn tidy(mark: &Mark, record: &mut dyn Record) -> Result<Vec<String>, String> {
 }
 
 /// Tells the firewall what the store says now.
-fn refresh(mark: &Mark, record: &mut dyn Record) -> Result<(), String> {
+fn refresh(mark: &Mark, record: &mut dyn Record) -> Result<Netlink, String> {
     let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
     settle(mark, &record.traffic()?)
 }

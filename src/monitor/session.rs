@@ -179,6 +179,7 @@ impl Session<'_> {
         if self.settle_at.is_some_and(|at| at <= now) {
             self.settle_at = None;
             self.record.rest();
+            self.harbour.rest();
             crate::sys::spawn::trim_memory();
         }
         self.clients.iter_mut().for_each(|client| client.lose_patience(now));

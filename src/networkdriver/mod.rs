@@ -117,14 +117,15 @@ pub fn lock() -> io::Result<Lock> {
 }
 
 /// Makes the firewall say what it is to say about `traffic`, and this machine pass packets on where that needs it. The
-/// caller holds the lock.
+/// caller holds the lock. Gives the conversation with the kernel: closing it takes as long as every processor needs to let go of
+/// what was replaced, so that whoever is in a hurry keeps it.
 ///
 /// # Errors
 /// The kernel's, naming the rule that it refused.
-pub fn settle(mark: &Mark, traffic: &Traffic) -> io::Result<()> {
+pub fn settle(mark: &Mark, traffic: &Traffic) -> io::Result<Netlink> {
     let mut netlink = Netlink::open(NETFILTER)?;
     if traffic.networks.is_empty() {
-        return firewall::remove(&mut netlink, &mark.table);
+        return firewall::remove(&mut netlink, &mark.table).map(|()| netlink);
     }
     if !firewall::is_current(&mut netlink, &mark.table, traffic)? {
         firewall::replace(&mut netlink, &mark.table, traffic)?;
@@ -138,7 +139,7 @@ pub fn settle(mark: &Mark, traffic: &Traffic) -> io::Result<()> {
             firewall::sysctl::loopback_way(&network.link)?;
         }
     }
-    Ok(())
+    Ok(netlink)
 }
 
 /// Takes away every link of this store that is not among `known`: what a crash left. Goes on after an error and gives
