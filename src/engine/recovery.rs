@@ -22,7 +22,10 @@ impl Engine {
         let (marks, departures) = (lock::cut_short(&self.place().operations()), lock::cut_short(&self.place().departures()));
         // Where it cannot be done now, the marks stay; nobody is kept out by that.
         if (self.release_stale()? || !departures.is_empty()) && self.sweep_networks().is_ok() {
-            departures.iter().for_each(|mark| drop(std::fs::remove_file(mark)));
+            for mark in departures {
+                // Another engine may have swept meanwhile.
+                let _ = std::fs::remove_file(mark);
+            }
         }
         if !marks.is_empty() {
             self.sweep()?;

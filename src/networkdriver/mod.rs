@@ -91,7 +91,7 @@ pub struct Lock(#[allow(dead_code, reason = "held, not read")] std::os::fd::Owne
 /// everybody may read.
 ///
 /// # Errors
-/// The kernel's; `TimedOut` if another keeps it for longer than [`PATIENCE`].
+/// The kernel's; `TimedOut` if another keeps it for longer than twenty seconds.
 pub fn lock() -> io::Result<Lock> {
     use rustix::fs::{FlockOperation, Mode, OFlags};
     let folder = std::path::Path::new(LOCKS);
