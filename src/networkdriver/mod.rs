@@ -85,7 +85,9 @@ impl Mark {
 
 /// Orders those who change networks of this machine, whatever their store; let go by whoever ends.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code, reason = "held, not read")] std::os::fd::OwnedFd);
+pub struct Lock {
+    _file: std::os::fd::OwnedFd,
+}
 
 /// Takes that lock: a file for each network namespace, in a folder that only its owner enters, as everybody may lock what
 /// everybody may read.
@@ -105,7 +107,7 @@ pub fn lock() -> io::Result<Lock> {
     let until = std::time::Instant::now() + PATIENCE;
     loop {
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(Lock(file)),
+            Ok(()) => return Ok(Lock { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) if std::time::Instant::now() < until => std::thread::sleep(MOMENT),
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, format!("{}: another kapal has held it for {PATIENCE:?}", path.display())));
