@@ -147,6 +147,13 @@ impl Reader {
         self.span.0.is_none_or(|since| time >= since) && self.span.1.is_none_or(|until| time <= until)
     }
 
+    /// Goes on after the end: the container was started, or started again, and what it writes now comes next.
+    pub fn again(&mut self) {
+        // Of one that was never started there was no file to stay at.
+        self.begun = !self.parts.is_empty();
+        self.ended = false;
+    }
+
     /// What comes next; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Piece>> {
         if !self.begun {

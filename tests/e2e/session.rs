@@ -91,3 +91,18 @@ fn consoles_open_in_panes_and_are_left() {
     assert_eq!(store.ok(&["ps", "-q"]).lines().count(), 1);
     store.ok(&["rm", "-f", "talker"]);
 }
+
+#[test]
+fn a_log_goes_on_whenever_its_container_starts() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.ok(&["create", "--name", "again", &image, "sh", "-c", "echo x >>/runs; echo this is run $(wc -l </runs)"]);
+    let window = Window::open(&store, 100, 24);
+    window.kapal().sees("again").sees("created").sees("Nothing written yet.");
+    for run in 1..=3 {
+        store.ok(&["start", "again"]);
+        window.sees(&format!("this is run {run}"));
+    }
+    assert!(window.text().contains("this is run 1"), "{}", window.text());
+    window.keys(&["q"]).is_as_it_was(0);
+}

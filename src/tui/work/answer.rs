@@ -1,5 +1,6 @@
 //! Questions answered: what a screen would like to know, as often as there is something new.
 
+use crate::container::State;
 use crate::engine::logs::{Piece, Reader};
 use crate::engine::{Engine, Error, Kind as ErrorKind, Result};
 use crate::id::ContainerId;
@@ -99,11 +100,14 @@ async fn explain(engine: &Engine, id: &ContainerId, port: u16, news: &mpsc::Send
     }
 }
 
-/// A log as it grows. Many lines a second are told in few words, and those that the pager would drop at once are not told.
+/// A log as it grows, also while the container is not yet started, and when it is started again. Many lines a second are
+/// told in few words, and those that the pager would drop at once are not told.
 async fn log(engine: &Engine, id: &ContainerId, news: &mpsc::Sender<Msg>, ticket: Ticket) -> Result<Option<Answer>> {
     let job = job::logs::Logs { follow: true, tail: TAIL.to_string(), container: id.to_string(), ..Default::default() };
     let mut reader: Reader = engine.run(job).await?;
     let mut lines = Vec::new();
+    // When it was started last of what has been read to the end.
+    let mut known = None;
     loop {
         let deadline = tokio::time::Instant::now() + GATHER;
         let mut ended = false;
@@ -119,9 +123,34 @@ async fn log(engine: &Engine, id: &ContainerId, news: &mpsc::Sender<Msg>, ticket
                 Err(_) => break,
             }
         }
-        if news.send(Msg::News(News::Answer(ticket, Answer::More(std::mem::take(&mut lines))))).await.is_err() || ended {
+        if news.send(Msg::News(News::Answer(ticket, Answer::More(std::mem::take(&mut lines))))).await.is_err() {
             return Ok(None);
         }
+        if ended {
+            match started(engine, id, news, known).await {
+                Some(state) => known = state.started_at,
+                None => return Ok(None),
+            }
+            reader.again();
+        }
+    }
+}
+
+/// Waits until a container was started at another moment than `known`, or runs; `None` if it is removed, or nobody listens.
+async fn started(engine: &Engine, id: &ContainerId, news: &mpsc::Sender<Msg>, known: Option<jiff::Timestamp>) -> Option<State> {
+    let mut events = engine.events();
+    loop {
+        let (asking, id) = (engine.clone(), id.clone());
+        let state = tokio::task::spawn_blocking(move || asking.container_by_id(&id)).await.ok()?.ok()?.state;
+        if state.status.is_alive() || state.started_at != known {
+            return Some(state);
+        }
+        tokio::select! {
+            () = news.closed() => return None,
+            // Each change is told of; what was told too often to be heard, or not at all, is looked for.
+            _ = tokio::time::timeout(AGAIN, events.recv()) => {}
+        }
+        tokio::time::sleep(GATHER).await;
     }
 }
 
