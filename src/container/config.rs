@@ -1,5 +1,6 @@
 //! What runs in a container: the image's configuration with the user's options laid over it.
 
+use super::health::HealthCheck;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +40,9 @@ pub struct Config {
     pub stop_signal: Option<String>,
     /// Seconds between the stop signal and SIGKILL; 10 if absent, [`FOREVER`] for no SIGKILL at all.
     pub stop_timeout: Option<u64>,
+    /// How it is asked whether it is well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthcheck: Option<HealthCheck>,
 }
 
 /// Seconds that never pass.

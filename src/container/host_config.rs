@@ -1,5 +1,6 @@
 //! How this machine holds a container: limits, mounts, network, capabilities, log and restarts.
 
+use super::health::OnFailure;
 use super::network::Attachment;
 use super::port::PortBinding;
 use super::restart::RestartPolicy;
@@ -26,6 +27,8 @@ pub struct HostConfig {
     pub publish_all_at: Option<std::net::IpAddr>,
     /// What happens when its process ends.
     pub restart_policy: RestartPolicy,
+    /// What happens when it turns out to be unhealthy.
+    pub health_on_failure: OnFailure,
     /// Its monitor removes it once it has ended.
     pub auto_remove: bool,
     /// Its own files cannot be written.

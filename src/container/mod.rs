@@ -3,9 +3,11 @@
 pub mod cidr;
 pub mod config;
 pub mod detach;
+pub mod health;
 pub mod host_config;
 pub mod name;
 pub mod network;
+pub mod past;
 pub mod place;
 pub mod port;
 pub mod restart;
@@ -13,6 +15,7 @@ pub mod state;
 
 pub use cidr::Cidr;
 pub use config::Config;
+pub use health::{Health, HealthCheck, HealthStatus, OnFailure, Probe};
 pub use host_config::{HostConfig, LogConfig, Mount, MountKind, NetworkMode, Resources};
 pub use network::{Attachment, Endpoint, Network, Subnet};
 pub use place::Place;

@@ -14,6 +14,7 @@
 //!  removing ◄──┘
 //! ```
 
+use super::health::Health;
 use serde::{Deserialize, Serialize};
 
 /// Where a container is in its life.
@@ -115,6 +116,9 @@ pub struct State {
     pub stopped_by_user: bool,
     /// Its removal, once begun, takes its anonymous volumes along: also when a crash lets another finish it.
     pub removes_volumes: bool,
+    /// What is known of its health; `None` if nobody asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
 }
 
 #[cfg(test)]

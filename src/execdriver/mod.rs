@@ -15,10 +15,14 @@ use std::path::Path;
 
 mod devices;
 pub mod native;
+pub mod rate;
 mod search;
 pub mod spec;
 mod toolbox;
+pub mod usage;
 pub mod user;
+
+pub use usage::Usage;
 
 /// What the first process has as standard streams.
 #[derive(Debug)]
@@ -124,25 +128,11 @@ impl From<io::Error> for StartError {
     }
 }
 
-/// What a container uses at one moment. What this machine does not count is `None`, never nought.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Processor time of all its processes since it started, nanoseconds.
-    pub cpu: Option<u64>,
-    /// Memory in use, bytes, without what the kernel can drop at once (file pages that were not touched lately).
-    pub memory: Option<u64>,
-    /// The most memory it may have, bytes; also `None` without a limit.
-    pub memory_limit: Option<u64>,
-    /// Processes and threads.
-    pub processes: Option<u64>,
-    /// The most of them it may have; also `None` without a limit.
-    pub processes_limit: Option<u64>,
-}
-
-/// Tells what one container uses, again and again, at little cost. It may hold half a dozen descriptors.
+/// Tells what one container uses, again and again, at little cost. It may hold a dozen descriptors.
 pub trait Meter: Send {
-    /// What it uses now; `None` once the container has ended, also if it did so in the middle of the reading.
-    fn read(&self) -> io::Result<Option<Usage>>;
+    /// Puts what it uses now in place of what `usage` held, whose room is used again; false once the container has ended,
+    /// also if it did so in the middle of the reading.
+    fn read(&mut self, usage: &mut Usage) -> io::Result<bool>;
 }
 
 /// A driver of processes.
@@ -167,8 +157,9 @@ pub trait ExecDriver: Send + Sync {
     /// How often the kernel killed something in it for want of memory.
     fn oom_kills(&self, id: &ContainerId) -> io::Result<u64>;
 
-    /// A meter of the container; `None` if it does not run.
-    fn meter(&self, id: &ContainerId) -> io::Result<Option<Box<dyn Meter>>>;
+    /// A meter of the container; `None` if it does not run. `network` is a process in its network namespace, if that is its
+    /// own: then its links are counted.
+    fn meter(&self, id: &ContainerId, network: Option<i32>) -> io::Result<Option<Box<dyn Meter>>>;
 
     /// Kills what is left of the container and removes its cgroups; one that is not there is no error. Goes on after
     /// an error and returns all of them.

@@ -96,8 +96,8 @@ impl ExecDriver for Native {
         self.cgroups.oom_kills(id)
     }
 
-    fn meter(&self, id: &ContainerId) -> io::Result<Option<Box<dyn Meter>>> {
-        self.cgroups.meter(id)
+    fn meter(&self, id: &ContainerId, network: Option<i32>) -> io::Result<Option<Box<dyn Meter>>> {
+        self.cgroups.meter(id, network)
     }
 
     fn destroy(&self, id: &ContainerId) -> Vec<io::Error> {

@@ -87,8 +87,8 @@ fn figures(samples: Vec<(ContainerId, Sample)>, last: &mut HashMap<ContainerId, 
             Figure {
                 container: id.clone(),
                 cpu: rate.and_then(|rate| rate.cpu).map(|busy| busy * 100.0),
-                memory: sample.usage.memory,
-                memory_limit: sample.usage.memory_limit,
+                memory: sample.usage.memory.working_set,
+                memory_limit: sample.usage.memory.limit,
                 pids: sample.usage.processes,
             }
         })
@@ -150,7 +150,11 @@ mod tests {
     fn processor_time_is_told_of_one_processor_and_not_before_the_second_sample() {
         let id: ContainerId = "a".repeat(64).parse().unwrap();
         let at = Instant::now();
-        let sample = |seconds, nanos| Sample { at: at + Duration::from_secs(seconds), usage: Usage { cpu: Some(nanos), memory: Some(7), ..Usage::default() } };
+        let sample = |seconds, nanos| {
+            let mut usage = Usage::default();
+            (usage.cpu.total, usage.memory.working_set) = (Some(nanos), Some(7));
+            Sample { at: at + Duration::from_secs(seconds), usage }
+        };
         let mut last = HashMap::new();
         let first = figures(vec![(id.clone(), sample(0, 0))], &mut last);
         assert_eq!((first[0].cpu, first[0].memory), (None, Some(7)));

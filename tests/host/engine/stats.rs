@@ -1,8 +1,8 @@
 //! What running containers use.
 
 use crate::store::{Store, in_guest, until};
-use kapal::engine::Usage;
 use kapal::engine::stats::Sample;
+use kapal::engine::{Memory, Usage};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -24,10 +24,10 @@ fn use_is_counted_by_the_kernel_and_limits_are_told() {
     until("the busy one is seen to be busy", || sample("busy").unwrap().rate(&first).is_some_and(|rate| rate.cpu.is_some_and(|cpu| cpu > 0.02)));
     let rate = sample("busy").unwrap().rate(&first).unwrap();
     assert!(rate.cpu.unwrap() < 1.5, "one thread cannot keep {rate:?} busy");
-    let Usage { memory, memory_limit, processes, processes_limit, .. } = sample("holder").unwrap().usage;
+    let Usage { memory: Memory { working_set: memory, limit: memory_limit, .. }, processes, processes_limit, .. } = sample("holder").unwrap().usage;
     assert!(memory.is_some_and(|bytes| (20 << 20..40 << 20).contains(&bytes)), "{memory:?}");
     assert_eq!((memory_limit, processes, processes_limit), (Some(64 << 20), Some(2), Some(20)));
-    assert_eq!(first.usage.memory_limit, None);
+    assert_eq!(first.usage.memory.limit, None);
     let idle = sample("holder").unwrap();
     until("time passes", || sample("holder").unwrap().rate(&idle).is_some_and(|rate| rate.over > Duration::from_millis(100)));
     assert!(sample("holder").unwrap().rate(&idle).unwrap().cpu.unwrap() < 0.5);
@@ -37,7 +37,7 @@ fn use_is_counted_by_the_kernel_and_limits_are_told() {
     assert_eq!(told.len(), 1);
     assert!(sample("busy").is_none());
     store.ok(&["start", "busy"]);
-    assert!(sample("busy").unwrap().usage.cpu.is_some());
+    assert!(sample("busy").unwrap().usage.cpu.total.is_some());
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn fifty_containers_are_sampled_at_once() {
         let samples = sampler.sample(&snapshot.containers).unwrap();
         best = best.min(began.elapsed());
         assert_eq!(samples.len(), many);
-        assert!(samples.iter().all(|(_, sample)| sample.usage.cpu.is_some() && sample.usage.processes == Some(1)), "{samples:?}");
+        assert!(samples.iter().all(|(_, sample)| sample.usage.cpu.total.is_some() && sample.usage.processes == Some(1)), "{samples:?}");
     }
     println!("{many} running containers: a sample in {best:?}, a snapshot in {seen:?}");
     let script = (0..many).map(|n| format!("rm -f c{n}")).collect::<Vec<_>>().join("\n");

@@ -43,7 +43,7 @@ struct Files {
 
 impl Cgroups {
     /// Opens what tells the container's use; `None` if it has no cgroup here (any more).
-    pub fn meter(&self, id: &ContainerId) -> io::Result<Option<Box<dyn Meter>>> {
+    pub fn meter(&self, id: &ContainerId, _network: Option<i32>) -> io::Result<Option<Box<dyn Meter>>> {
         let mut files = Files::default();
         let folder = |path: Option<PathBuf>| path.filter(|path| path.is_dir());
         let unified = folder(self.v2_path(id));
@@ -115,7 +115,7 @@ fn entry(text: &[u8], key: &str) -> Option<u64> {
 }
 
 impl Files {
-    fn usage(&self, buffer: &mut [u8; LONGEST]) -> rustix::io::Result<Usage> {
+    fn usage(&self, buffer: &mut [u8; LONGEST], usage: &mut Usage) -> rustix::io::Result<()> {
         let cpu = read(self.cpu.as_ref(), buffer)?
             .and_then(|text| if self.cpu_v2 { entry(text, "usage_usec ").and_then(|micros| micros.checked_mul(1000)) } else { number(text) });
         let used = read(self.memory.as_ref(), buffer)?.and_then(number);
@@ -127,21 +127,20 @@ impl Files {
             }
             None => None,
         };
-        Ok(Usage {
-            cpu,
-            memory,
-            memory_limit: read(self.memory_limit.as_ref(), buffer)?.and_then(number).filter(|limit| *limit < UNLIMITED),
-            processes: read(self.pids.as_ref(), buffer)?.and_then(number),
-            processes_limit: read(self.pids_limit.as_ref(), buffer)?.and_then(number),
-        })
+        usage.cpu.total = cpu;
+        usage.memory.working_set = memory;
+        usage.memory.limit = read(self.memory_limit.as_ref(), buffer)?.and_then(number).filter(|limit| *limit < UNLIMITED);
+        usage.processes = read(self.pids.as_ref(), buffer)?.and_then(number);
+        usage.processes_limit = read(self.pids_limit.as_ref(), buffer)?.and_then(number);
+        Ok(())
     }
 }
 
 impl Meter for Files {
-    fn read(&self) -> io::Result<Option<Usage>> {
-        match self.usage(&mut [0; LONGEST]) {
-            Ok(usage) => Ok(Some(usage)),
-            Err(Errno::NODEV | Errno::NOENT) => Ok(None),
+    fn read(&mut self, usage: &mut Usage) -> io::Result<bool> {
+        match self.usage(&mut [0; LONGEST], usage) {
+            Ok(()) => Ok(true),
+            Err(Errno::NODEV | Errno::NOENT) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -151,6 +150,7 @@ impl Meter for Files {
 mod tests {
     use super::super::Hierarchy;
     use super::*;
+    use crate::execdriver::usage::{Cpu, Memory};
 
     /// Cgroups in a folder of files, as a machine of that kind has them.
     fn machine(folder: &Path, v1: &[&str], v2: Option<&[&str]>) -> (Cgroups, ContainerId) {
@@ -199,21 +199,31 @@ mod tests {
         (cgroups, id)
     }
 
+    fn told(cgroups: &Cgroups, id: &ContainerId) -> Usage {
+        let mut usage = Usage::default();
+        assert!(cgroups.meter(id, None).unwrap().unwrap().read(&mut usage).unwrap());
+        usage
+    }
+
     #[test]
     fn every_kind_of_machine_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let read = |name: &str, v1: &[&str], v2: Option<&[&str]>| {
             let (cgroups, id) = machine(&folder.path().join(name), v1, v2);
-            cgroups.meter(&id).unwrap().unwrap().read().unwrap().unwrap()
+            told(&cgroups, &id)
         };
-        let old = Usage { cpu: Some(7_000_000_123), memory: Some(30_000), memory_limit: None, processes: Some(3), processes_limit: None };
+        let usage = |cpu, memory, memory_limit, processes, processes_limit| {
+            let (cpu, memory) = (Cpu { total: cpu, ..Cpu::default() }, Memory { working_set: memory, limit: memory_limit, ..Memory::default() });
+            Usage { cpu, memory, processes, processes_limit, ..Usage::default() }
+        };
+        let old = usage(Some(7_000_000_123), Some(30_000), None, Some(3), None);
         assert_eq!(read("v1", &["cpu,cpuacct", "memory", "pids"], None), old);
         assert_eq!(read("empty", &["cpu,cpuacct", "memory", "pids"], Some(&[])), old, "a v2 tree without controllers beside v1");
-        let new = Usage { cpu: Some(42_000), memory: Some(0), memory_limit: Some(4096), processes: Some(0), processes_limit: Some(10) };
+        let new = usage(Some(42_000), Some(0), Some(4096), Some(0), Some(10));
         assert_eq!(read("v2", &[], Some(&["cpu", "memory", "pids"])), new);
-        let both = Usage { processes: Some(0), processes_limit: Some(10), ..old };
+        let both = Usage { processes: Some(0), processes_limit: Some(10), ..old.clone() };
         assert_eq!(read("hybrid", &["cpuacct", "memory"], Some(&["pids"])), both);
-        let bare = Usage { cpu: Some(42_000), ..Usage::default() };
+        let bare = usage(Some(42_000), None, None, None, None);
         assert_eq!(read("bare", &["freezer"], Some(&[])), bare, "what is not counted is not nought");
     }
 
@@ -221,9 +231,9 @@ mod tests {
     fn who_is_gone_is_no_error() {
         let folder = tempfile::tempdir().unwrap();
         let (cgroups, id) = machine(folder.path(), &["memory"], Some(&[]));
-        assert!(cgroups.meter(&ContainerId::random().unwrap()).unwrap().is_none());
+        assert!(cgroups.meter(&ContainerId::random().unwrap(), None).unwrap().is_none());
         std::fs::remove_file(folder.path().join("memory/kapal").join(id.as_str()).join("memory.stat")).unwrap();
-        assert_eq!(cgroups.meter(&id).unwrap().unwrap().read().unwrap().unwrap().memory, Some(50_000));
+        assert_eq!(told(&cgroups, &id).memory.working_set, Some(50_000));
     }
 
     #[test]
