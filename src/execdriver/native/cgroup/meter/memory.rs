@@ -17,6 +17,8 @@ pub enum Files {
         peak: Option<Counters>,
         kernel: Option<Counters>,
         failures: Option<Counters>,
+        /// At the limit of memory and swap space together, which is asked first. Linux 6.18 has the file and counts nothing in it.
+        both_failures: Option<Counters>,
         oom: Option<Counters>,
     },
     V2 {
@@ -39,6 +41,7 @@ impl Files {
             peak: open("memory.max_usage_in_bytes")?,
             kernel: open("memory.kmem.usage_in_bytes")?,
             failures: open("memory.failcnt")?,
+            both_failures: open("memory.memsw.failcnt")?,
             oom: open("memory.oom_control")?,
         })
     }
@@ -61,14 +64,15 @@ impl Files {
         *memory = Memory::default();
         let mut inactive = None;
         match self {
-            Self::V1 { used, stat, peak, kernel, failures, oom } => {
+            Self::V1 { used, stat, peak, kernel, failures, both_failures, oom } => {
                 memory.total = value(used.as_ref(), room)?;
                 if let Some(text) = text(stat.as_ref(), room)? {
                     inactive = old_kinds(text, memory);
                 }
                 memory.peak = value(peak.as_ref(), room)?;
                 memory.kernel = value(kernel.as_ref(), room)?;
-                memory.failures = value(failures.as_ref(), room)?;
+                let both = value(both_failures.as_ref(), room)?.unwrap_or(0);
+                memory.failures = value(failures.as_ref(), room)?.map(|failures| failures.saturating_add(both));
                 let mut lines = text(oom.as_ref(), room)?.into_iter().flat_map(entries);
                 memory.oom_kills = lines.find_map(|(key, count)| (key == b"oom_kill").then_some(count));
             }

@@ -9,14 +9,14 @@
 //!  its kinds    memory.stat: total_…                       memory.stat
 //!  its peak     memory.max_usage_in_bytes                  memory.peak
 //!  its limits   memory.stat: hierarchical_…                memory.max, memory.swap.max
-//!  its events   memory.failcnt, memory.oom_control         memory.events
+//!  its events   memory[.memsw].failcnt, memory.oom_control memory.events
 //!  processes    pids.current, pids.max                     the same
 //!  devices      blkio.throttle.io_service…                 io.stat
 //!  waiting      (the v2 tree's, without controllers, too)  cpu.pressure, memory.pressure, io.pressure
 //!  links        /proc/PID/net/dev
 //! ```
 //!
-//! A meter holds 19 descriptors on v1 with a v2 tree beside it, 16 on v2. A reading takes some 25 microseconds, a quarter of
+//! A meter holds 20 descriptors on v1 with a v2 tree beside it, 16 on v2. A reading takes some 25 microseconds, a quarter of
 //! them for `memory.stat`, no other file more than two: there is no use in leaving one out.
 //!
 //! Source: the kernel's Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.
