@@ -17,6 +17,7 @@ mod etc;
 mod idle;
 pub mod log;
 mod network;
+mod packed;
 mod ports;
 pub mod protocol;
 mod record;

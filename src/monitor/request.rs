@@ -52,6 +52,8 @@ impl Session<'_> {
             Request::Unpause if !self.paused => Err("is not paused".to_owned()),
             Request::Pause => self.freeze(true),
             Request::Unpause => self.freeze(false),
+            // Nothing is kept yet.
+            Request::Past { .. } => Ok(()),
             Request::Connect(_) | Request::Disconnect(_) | Request::Publish(_) | Request::Unpublish(_) => self.networks(request),
         };
         self.clients[at].stopping = false;
