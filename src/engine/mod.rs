@@ -22,6 +22,7 @@ pub mod life;
 pub mod lock;
 pub mod logs;
 pub mod network;
+pub mod past;
 pub mod process;
 pub mod record;
 pub mod recovery;
