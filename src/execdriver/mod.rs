@@ -8,12 +8,13 @@
 //! nothing but the identity known.
 
 use crate::id::ContainerId;
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::{LinuxResources, Process, Spec};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
 mod devices;
+pub mod limits;
 pub mod native;
 pub mod rate;
 mod search;
@@ -150,6 +151,12 @@ pub trait ExecDriver: Send + Sync {
 
     /// Freezes (`true`) or thaws (`false`) every process.
     fn freeze(&self, id: &ContainerId, frozen: bool) -> io::Result<()>;
+
+    /// Changes limits of a container that runs (or is frozen), as `limits::change` tells them: all of them, or none. Rules about
+    /// devices are not changed.
+    ///
+    /// An error says what the kernel refused and why; what was changed before it is put back.
+    fn update(&self, id: &ContainerId, resources: &LinuxResources) -> io::Result<()>;
 
     /// The container's processes, as this machine numbers them.
     fn processes(&self, id: &ContainerId) -> io::Result<Vec<i32>>;

@@ -10,7 +10,7 @@
 //!
 //! The first frame of a client is its hello. Numbers are big-endian.
 
-use crate::container::{Attachment, PortBinding};
+use crate::container::{Attachment, PortBinding, Update};
 use serde::{Deserialize, Serialize};
 
 /// The longest payload.
@@ -66,6 +66,8 @@ pub enum Request {
     Publish(PortBinding),
     /// A port published no more.
     Unpublish(PortBinding),
+    /// Other limits, another restart policy.
+    Update(Box<Update>),
 }
 
 /// The answer to a request: nothing, or a sentence why not.
