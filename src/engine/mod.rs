@@ -31,6 +31,7 @@ pub mod removal;
 pub mod shell;
 pub mod snapshot;
 pub mod stats;
+mod update;
 mod view;
 pub mod volumes;
 

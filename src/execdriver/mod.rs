@@ -9,7 +9,7 @@
 
 use crate::id::ContainerId;
 use crate::sys::fd;
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::{LinuxResources, Process, Spec};
 use rustix::event::PollFd;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -17,6 +17,7 @@ use std::path::Path;
 
 mod counters;
 mod devices;
+pub mod limits;
 pub mod machine;
 pub mod native;
 pub mod rate;
@@ -158,6 +159,7 @@ pub struct Refusals {
     pub oom_kills: Option<u64>,
     /// Processes and threads it did not make, because there are as many as may be.
     pub processes: Option<u64>,
+}
 
 /// Makes room for the descriptors of so many meters, as far as this process may; returns for how many there is room, beside
 /// everything else that it does. What it starts from now on is not concerned.
@@ -185,6 +187,12 @@ pub trait ExecDriver: Send + Sync {
 
     /// Freezes (`true`) or thaws (`false`) every process.
     fn freeze(&self, id: &ContainerId, frozen: bool) -> io::Result<()>;
+
+    /// Changes limits of a container that runs (or is frozen), as `limits::change` tells them: all of them, or none. Rules about
+    /// devices are not changed.
+    ///
+    /// An error says what the kernel refused and why; what was changed before it is put back.
+    fn update(&self, id: &ContainerId, resources: &LinuxResources) -> io::Result<()>;
 
     /// The container's processes, as this machine numbers them.
     fn processes(&self, id: &ContainerId) -> io::Result<Vec<i32>>;
