@@ -167,6 +167,9 @@ impl Engine {
             "Config": config(container),
             "NetworkSettings": self.network_settings(container),
         });
+        if let Some(health) = &state.health {
+            value["State"]["Health"] = json!(health);
+        }
         if let Some(size) = size {
             value["SizeRw"] = json!(size);
         }
@@ -227,6 +230,7 @@ fn host_config(container: &Container) -> Value {
         "PortBindings": port_bindings(host),
         "PublishAllPorts": host.publish_all,
         "RestartPolicy": { "Name": host.restart_policy.name(), "MaximumRetryCount": match host.restart_policy { crate::container::RestartPolicy::OnFailure(most) => most, _ => 0 } },
+        "HealthOnFailure": host.health_on_failure,
         "AutoRemove": host.auto_remove,
         "ReadonlyRootfs": host.readonly_rootfs,
         "CapAdd": host.cap_add,

@@ -4,7 +4,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// Options of docker's, of these verbs and others, that this version knows by name and cannot carry yet.
-pub const LATER: [&str; 48] = [
+pub const LATER: [&str; 41] = [
     "--annotation",
     "--attachable",
     "--aux-address",
@@ -28,12 +28,6 @@ pub const LATER: [&str; 48] = [
     "--driver-opt",
     "--gpus",
     "--gw-priority",
-    "--health-cmd",
-    "--health-interval",
-    "--health-retries",
-    "--health-start-interval",
-    "--health-start-period",
-    "--health-timeout",
     "--ingress",
     "--io-maxbandwidth",
     "--io-maxiops",
@@ -45,7 +39,6 @@ pub const LATER: [&str; 48] = [
     "--link",
     "--link-local-ip",
     "--memory-swappiness",
-    "--no-healthcheck",
     "--runtime",
     "--scope",
     "--storage-opt",
@@ -232,6 +225,9 @@ pub struct ContainerOptions {
     /// Remove it when it has ended
     #[arg(long)]
     pub rm: bool,
+    /// How it is asked whether it is well.
+    #[command(flatten)]
+    pub health: super::health::HealthOptions,
     /// Signal that ends it politely
     #[arg(long, value_name = "SIGNAL")]
     pub stop_signal: Option<String>,

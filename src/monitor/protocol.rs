@@ -66,6 +66,8 @@ pub enum Request {
     Publish(PortBinding),
     /// A port published no more.
     Unpublish(PortBinding),
+    /// Ask it now whether it is well; the answer is the reply.
+    Probe,
 }
 
 /// The answer to a request: nothing, or a sentence why not.

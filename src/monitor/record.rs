@@ -1,7 +1,7 @@
 //! What a monitor tells the store and asks of it, so that it need not know how the store keeps it.
 
 use crate::container::network::Traffic;
-use crate::container::{Attachment, Endpoint, Network, PortBinding, Published};
+use crate::container::{Attachment, Endpoint, Health, HealthStatus, Network, PortBinding, Published};
 use crate::id::NetworkId;
 use std::path::PathBuf;
 
@@ -19,6 +19,8 @@ pub trait Record {
     fn paused(&mut self, paused: bool) -> Result<(), String>;
     /// A signal was sent on a user's behalf.
     fn signalled(&mut self, signal: i32) -> Result<(), String>;
+    /// What is known of its health now; `turned` is its status if that is another now.
+    fn health(&mut self, health: &Health, turned: Option<HealthStatus>) -> Result<(), String>;
     /// The process ended and will be started again.
     fn restarting(&mut self, status: i32, oom_killed: bool) -> Result<(), String>;
     /// The process ended for good.

@@ -6,6 +6,7 @@
 //!    └────── back-off over ◄── waiting ┘ (stop ends the waiting)
 //! ```
 
+use super::checkup::Checkup;
 use super::client::Client;
 use super::console::Console;
 use super::log::{Log, Stream};
@@ -13,7 +14,7 @@ use super::network::{Departure, Harbour};
 use super::protocol::Frame;
 use super::start::{self, Ready};
 use super::{Outcome, Record, Task};
-use crate::container::restart;
+use crate::container::{Health, restart};
 use crate::execdriver::ExecDriver;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -48,6 +49,11 @@ pub(super) struct Session<'a> {
     pub(super) paused: bool,
     pub(super) stopped_by_user: bool,
     pub(super) kill_at: Option<Instant>,
+    pub(super) checkup: Option<Checkup>,
+    /// Its health as the last run left it.
+    pub(super) health: Option<Health>,
+    /// It is to be started again whatever the policy says.
+    pub(super) again: bool,
     pub(super) settle_at: Option<Instant>,
     pub(super) buffer: Vec<u8>,
 }
@@ -79,6 +85,9 @@ pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option
         paused: false,
         stopped_by_user: false,
         kill_at: None,
+        checkup: None,
+        health: None,
+        again: false,
         settle_at: None,
         buffer: vec![0; 64 << 10],
     };
@@ -119,7 +128,9 @@ impl Session<'_> {
             if begun.elapsed() >= LONG_RUN {
                 restarts = 0;
             }
-            let again = self.task.exec.is_none() && self.task.container.host_config.restart_policy.applies(status, restarts, self.stopped_by_user);
+            let policy = self.task.container.host_config.restart_policy;
+            let wanted = std::mem::take(&mut self.again) && !self.stopped_by_user;
+            let again = self.task.exec.is_none() && (wanted || policy.applies(status, restarts, self.stopped_by_user));
             if !again || !self.wait_to_restart(status, oom_killed, restarts) {
                 self.end(status, oom_killed);
                 return Ok(());
@@ -139,11 +150,14 @@ impl Session<'_> {
         }
         ready.say(&Outcome::Started(pid));
         say("networks", self.harbour.register_names());
+        self.begin_health(&running.user);
         self.settle_at = Some(Instant::now() + SETTLED);
         while self.pidfd.is_some() {
             if let Some(status) = self.turn(None) {
+                self.end_health();
                 self.drain();
                 self.pidfd = None;
+                self.kill_at = None;
                 let oom = self.task.exec.is_none() && self.driver.oom_kills(&self.task.container.id).is_ok_and(|kills| kills > 0);
                 return (status, oom);
             }
@@ -204,14 +218,18 @@ impl Session<'_> {
         }
         self.clients.iter_mut().filter(|client| client.is_waiting()).for_each(Client::write);
         self.clients.retain(|client| !client.is_gone());
-        if events.ended { self.reap() } else { None }
+        let ended = if events.ended { self.reap() } else { None };
+        if ended.is_none() && events.health {
+            self.tend_health();
+        }
+        ended
     }
 
     fn wait(&self, until: Option<Instant>) -> Events {
         let held_back = self.clients.iter().any(Client::holds_back);
         let takes_input = self.console.takes_input();
         let names_due = self.harbour.names_due();
-        let deadline = self.clients.iter().filter_map(Client::deadline).chain(self.kill_at).chain(self.settle_at).chain(names_due).chain(until).min();
+        let deadline = self.clients.iter().filter_map(Client::deadline).chain(self.kill_at).chain(self.settle_at).chain(names_due).chain(self.health_due()).chain(until).min();
         let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
         let ended = self.pidfd.as_ref().map(|fd| push(&mut fds, fd, PollFlags::IN));
         let mut outputs = Vec::new();
@@ -227,6 +245,8 @@ impl Session<'_> {
             fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
             fds.len() - 1
         });
+        let first_probe = fds.len();
+        fds.extend(self.health_fds().map(|fd| PollFd::new(fd, PollFlags::IN)));
         let first_client = fds.len();
         for client in &self.clients {
             let mut flags = PollFlags::empty();
@@ -249,6 +269,7 @@ impl Session<'_> {
             listener: hit(1),
             ended: ended.is_some_and(hit),
             names: names.is_some_and(hit) || names_due.is_some_and(|due| due <= Instant::now()),
+            health: (first_probe..first_client).any(hit) || self.health_due().is_some_and(|due| due <= Instant::now()),
             outputs: outputs.iter().filter(|(at, _)| hit(*at)).map(|(_, stream)| *stream).collect(),
             readable: (0..self.clients.len())
                 .filter(|at| fds[first_client + at].revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR))
@@ -429,6 +450,7 @@ struct Events {
     listener: bool,
     ended: bool,
     names: bool,
+    health: bool,
     outputs: Vec<Stream>,
     readable: Vec<usize>,
 }
