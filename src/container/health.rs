@@ -2,6 +2,7 @@
 //!
 //! Source of the names: Docker Engine API, HealthConfig and Health.
 
+use super::length;
 use serde::{Deserialize, Serialize};
 
 /// How a container is asked whether it is well; the same fields stand in an image's configuration document.
@@ -62,6 +63,41 @@ impl HealthCheck {
         self.command(&[]).is_some()
     }
 
+    /// Reads what stands behind `HEALTHCHECK` in a Dockerfile: `NONE`, or options and `CMD` with a line or a list of words.
+    ///
+    /// # Errors
+    /// What is wrong, as part of a sentence.
+    pub fn instruction(text: &str) -> Result<Self, String> {
+        let mut check = Self::default();
+        let mut rest = text.trim();
+        while let Some(option) = rest.strip_prefix("--") {
+            let (option, tail) = option.split_once(char::is_whitespace).ok_or("expected CMD and a command after the options")?;
+            let (name, value) = option.split_once('=').ok_or_else(|| format!("expected --{option}=VALUE"))?;
+            let time = || length::parse(value).and_then(|time| u64::try_from(time).ok()).ok_or_else(|| format!("{value:?} is no length of time for --{name}"));
+            match name {
+                "interval" => check.interval = time()?,
+                "timeout" => check.timeout = time()?,
+                "start-period" => check.start_period = time()?,
+                "start-interval" => check.start_interval = time()?,
+                "retries" => check.retries = value.parse().map_err(|_| format!("{value:?} is no number for --retries"))?,
+                _ => return Err(format!("unknown option --{name}: expected --interval, --timeout, --start-period, --start-interval or --retries")),
+            }
+            rest = tail.trim_start();
+        }
+        let (word, command) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        check.test = match (word.to_ascii_uppercase().as_str(), command.trim()) {
+            ("NONE", "") => vec!["NONE".to_owned()],
+            ("CMD", "") => return Err("expected a command after CMD".to_owned()),
+            ("CMD", list) if list.starts_with('[') => {
+                let words: Vec<String> = serde_json::from_str(list).map_err(|error| error.to_string())?;
+                std::iter::once("CMD".to_owned()).chain(words).collect()
+            }
+            ("CMD", line) => vec!["CMD-SHELL".to_owned(), line.to_owned()],
+            _ => return Err("expected CMD and a command, or NONE".to_owned()),
+        };
+        check.too_short().map_or(Ok(check), |name| Err(format!("{name} cannot be less than {}", length::write(Self::SHORTEST))))
+    }
+
     /// What it leaves open taken from `below`, each field by itself.
     #[must_use]
     pub fn over(self, below: &Self) -> Self {
@@ -78,8 +114,7 @@ impl HealthCheck {
 
     /// The name of the first of its times that is set and shorter than [`Self::SHORTEST`].
     pub fn too_short(&self) -> Option<&'static str> {
-        let times =
-            [("Interval", self.interval), ("Timeout", self.timeout), ("StartPeriod", self.start_period), ("StartInterval", self.start_interval)];
+        let times = [("Interval", self.interval), ("Timeout", self.timeout), ("StartPeriod", self.start_period), ("StartInterval", self.start_interval)];
         times.into_iter().find(|(_, time)| (1..Self::SHORTEST).contains(time)).map(|(name, _)| name)
     }
 }
@@ -211,6 +246,19 @@ mod tests {
         assert_eq!(user.over(&image), HealthCheck { timeout: 60, retries: 1, ..image.clone() });
         let none = HealthCheck { test: words(&["NONE"]), ..HealthCheck::default() }.over(&image);
         assert!(!none.is_some() && none.interval == 5, "as docker has it");
+    }
+
+    #[test]
+    fn instructions_are_read() {
+        let check = HealthCheck::instruction("--interval=1m30s --retries=2  CMD curl -f http://localhost/ || exit 1").unwrap();
+        assert_eq!((check.interval, check.retries, check.test), (90_000_000_000, 2, words(&["CMD-SHELL", "curl -f http://localhost/ || exit 1"])));
+        assert_eq!(HealthCheck::instruction(r#"cmd ["a", "b c"]"#).unwrap().test, words(&["CMD", "a", "b c"]));
+        assert_eq!(HealthCheck::instruction("NONE").unwrap().test, words(&["NONE"]));
+        for wrong in
+            ["", "CMD", "NONE x", "RUN x", "--interval=1s", "--interval CMD x", "--bogus=1 CMD x", "--interval=1us CMD x", "--retries=-1 CMD x", "CMD [x"]
+        {
+            assert!(HealthCheck::instruction(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

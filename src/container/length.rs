@@ -2,16 +2,8 @@
 //!
 //! Source of the format: Go's package time, ParseDuration and Duration.String.
 
-const UNITS: [(&str, i64); 8] = [
-    ("ns", 1),
-    ("us", 1_000),
-    ("µs", 1_000),
-    ("μs", 1_000),
-    ("ms", 1_000_000),
-    ("s", 1_000_000_000),
-    ("m", 60_000_000_000),
-    ("h", 3_600_000_000_000),
-];
+const UNITS: [(&str, i64); 8] =
+    [("ns", 1), ("us", 1_000), ("µs", 1_000), ("μs", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000)];
 
 /// Nanoseconds from numbers with units, each with a fraction if need be: `1h30m`, `1.5s`, `-2ms`; `0` needs no unit. `None` is
 /// anything else, and more than 64 bits hold.

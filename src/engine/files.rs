@@ -144,6 +144,8 @@ impl Engine {
                 "Error": state.error,
                 "StartedAt": time(state.started_at),
                 "FinishedAt": time(state.finished_at),
+                // Also where there is none: templates ask for it.
+                "Health": state.health,
             },
             "Image": container.image_id,
             "Name": format!("/{}", container.name),
@@ -167,9 +169,6 @@ impl Engine {
             "Config": config(container),
             "NetworkSettings": self.network_settings(container),
         });
-        if let Some(health) = &state.health {
-            value["State"]["Health"] = json!(health);
-        }
         if let Some(size) = size {
             value["SizeRw"] = json!(size);
         }
@@ -187,6 +186,7 @@ fn config(container: &Container) -> Value {
 /// A configuration as docker shows it: volumes and ports are the keys of an object.
 pub fn shown(config: &Config) -> Value {
     let mut value = serde_json::to_value(config).unwrap_or_default();
+    value["Healthcheck"] = json!(config.healthcheck);
     if config.stop_timeout == Some(crate::container::config::FOREVER) {
         value["StopTimeout"] = json!(-1);
     }

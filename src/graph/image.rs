@@ -356,7 +356,10 @@ mod tests {
         assert_eq!(image.config.stop_signal.as_deref(), Some("SIGQUIT"));
         assert_eq!(image.created.unwrap().to_string(), "2024-01-02T03:04:05.678Z");
         let check = image.config.healthcheck.unwrap();
-        assert_eq!((check.command(&image.config.shell).unwrap().join(" ").as_str(), check.interval, check.too_short()), ("bash -c a", 5_000_000, Some("Timeout")));
+        assert_eq!(
+            (check.command(&image.config.shell).unwrap().join(" ").as_str(), check.interval, check.too_short()),
+            ("bash -c a", 5_000_000, Some("Timeout"))
+        );
         assert_eq!((image.history.len(), image.history[0].created, image.history[1].empty_layer), (2, None, true));
         assert_eq!(image.layer_ids(), image.diff_ids);
     }
@@ -381,7 +384,9 @@ mod tests {
 
     #[test]
     fn a_health_check_that_is_none_keeps_no_image_out() {
-        for (check, expected) in [("null", None), ("7", None), (r#"["CMD"]"#, None), ("{}", Some("{}")), (r#"{"Test":"x","Interval":"y","Retries":-3}"#, Some("{}"))] {
+        for (check, expected) in
+            [("null", None), ("7", None), (r#"["CMD"]"#, None), ("{}", Some("{}")), (r#"{"Test":"x","Interval":"y","Retries":-3}"#, Some("{}"))]
+        {
             let raw = format!(r#"{{"config":{{"Healthcheck":{check}}},"rootfs":{{"type":"layers","diff_ids":[]}}}}"#);
             let read = Image::parse(raw.into_bytes()).unwrap().config.healthcheck;
             assert_eq!(read.map(|read| serde_json::to_string(&read).unwrap()).as_deref(), expected, "{check}");

@@ -229,7 +229,16 @@ impl Session<'_> {
         let held_back = self.clients.iter().any(Client::holds_back);
         let takes_input = self.console.takes_input();
         let names_due = self.harbour.names_due();
-        let deadline = self.clients.iter().filter_map(Client::deadline).chain(self.kill_at).chain(self.settle_at).chain(names_due).chain(self.health_due()).chain(until).min();
+        let deadline = self
+            .clients
+            .iter()
+            .filter_map(Client::deadline)
+            .chain(self.kill_at)
+            .chain(self.settle_at)
+            .chain(names_due)
+            .chain(self.health_due())
+            .chain(until)
+            .min();
         let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
         let ended = self.pidfd.as_ref().map(|fd| push(&mut fds, fd, PollFlags::IN));
         let mut outputs = Vec::new();

@@ -11,6 +11,7 @@ mod extract;
 mod firewall;
 mod graph;
 mod harbour;
+mod health;
 mod host;
 mod images;
 mod inside;
