@@ -19,6 +19,7 @@ pub mod log;
 mod network;
 mod ports;
 pub mod protocol;
+mod proxy;
 mod record;
 mod request;
 mod session;

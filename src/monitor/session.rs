@@ -157,7 +157,7 @@ impl Session<'_> {
         let told = self.record.restarting(status, oom_killed);
         say("cannot record the restart", told);
         let left = self.driver.destroy(&self.task.container.id).iter().map(ToString::to_string).collect::<Vec<_>>();
-        for why in left.into_iter().chain(self.harbour.detach()) {
+        for why in left.into_iter().chain(self.harbour.detach(&mut self.buffer)) {
             say("teardown before the restart", Err(why));
         }
         self.clients.iter_mut().filter(|client| client.hello.exit || client.hello.output).for_each(|client| client.exit(status));
@@ -199,6 +199,9 @@ impl Session<'_> {
         if events.names {
             say("networks", self.harbour.tend_names());
         }
+        if events.proxy {
+            self.harbour.tend_proxy(&mut self.buffer);
+        }
         for at in events.readable {
             self.hear(at);
         }
@@ -210,8 +213,9 @@ impl Session<'_> {
     fn wait(&self, until: Option<Instant>) -> Events {
         let held_back = self.clients.iter().any(Client::holds_back);
         let takes_input = self.console.takes_input();
-        let names_due = self.harbour.names_due();
-        let deadline = self.clients.iter().filter_map(Client::deadline).chain(self.kill_at).chain(self.settle_at).chain(names_due).chain(until).min();
+        let (names_due, proxy_due) = (self.harbour.names_due(), self.harbour.proxy_due());
+        let deadline =
+            self.clients.iter().filter_map(Client::deadline).chain(self.kill_at).chain(self.settle_at).chain(names_due).chain(proxy_due).chain(until).min();
         let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
         let ended = self.pidfd.as_ref().map(|fd| push(&mut fds, fd, PollFlags::IN));
         let mut outputs = Vec::new();
@@ -223,9 +227,11 @@ impl Session<'_> {
         if let Some(fd) = self.console.waiting_input() {
             push(&mut fds, fd, PollFlags::OUT);
         }
-        let names = self.harbour.names_fd().map(|fd| {
-            fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
-            fds.len() - 1
+        let [names, proxy] = [self.harbour.names_fd(), self.harbour.proxy_fd()].map(|fd| {
+            fd.map(|fd| {
+                fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+                fds.len() - 1
+            })
         });
         let first_client = fds.len();
         for client in &self.clients {
@@ -249,6 +255,7 @@ impl Session<'_> {
             listener: hit(1),
             ended: ended.is_some_and(hit),
             names: names.is_some_and(hit) || names_due.is_some_and(|due| due <= Instant::now()),
+            proxy: proxy.is_some_and(hit) || proxy_due.is_some_and(|due| due <= Instant::now()),
             outputs: outputs.iter().filter(|(at, _)| hit(*at)).map(|(_, stream)| *stream).collect(),
             readable: (0..self.clients.len())
                 .filter(|at| fds[first_client + at].revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR))
@@ -368,7 +375,7 @@ impl Session<'_> {
 
     /// Gives up networks and ports, which the store has let go of.
     fn leave(&mut self) {
-        let (departure, errors) = self.harbour.leave();
+        let (departure, errors) = self.harbour.leave(&mut self.buffer);
         self.departure = departure;
         for why in errors {
             say("networks", Err(why));
@@ -429,6 +436,7 @@ struct Events {
     listener: bool,
     ended: bool,
     names: bool,
+    proxy: bool,
     outputs: Vec<Stream>,
     readable: Vec<usize>,
 }

@@ -1,6 +1,25 @@
 //! Descriptors closed in ranges, so that a new program inherits what it is meant to and nothing else.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io;
+use std::sync::OnceLock;
+
+/// How many descriptors this process might have before it wished for more.
+static USUAL: OnceLock<Rlimit> = OnceLock::new();
+
+/// Lets this process have as many descriptors as it may: the soft limit becomes the hard one. Where that is refused, all
+/// stays as it is.
+pub fn raise_limit() {
+    let usual = USUAL.get_or_init(|| getrlimit(Resource::Nofile)).clone();
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: usual.maximum, maximum: usual.maximum });
+}
+
+/// In a child that is to be somebody else's: undoes [`raise_limit`], which was done for its parent alone.
+pub fn usual_limit() {
+    if let Some(usual) = USUAL.get() {
+        let _ = setrlimit(Resource::Nofile, usual.clone());
+    }
+}
 
 /// Marks every descriptor from `first` on to be closed by the next `execve`.
 ///
@@ -52,7 +71,7 @@ pub fn close_from(first: u32) -> io::Result<()> {
         return Ok(());
     }
     // The limit may have been lowered below a number that is open already.
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(0).clamp(1 << 16, 1 << 20);
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(0).clamp(1 << 16, 1 << 20);
     for number in i64::from(first)..limit as i64 {
         // SAFETY: as above; a number that is not open gives EBADF.
         unsafe { libc::close(number as i32) };

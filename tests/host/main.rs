@@ -15,6 +15,7 @@ mod host;
 mod images;
 mod inside;
 mod life;
+mod loopback;
 mod many;
 mod mending;
 mod names;
