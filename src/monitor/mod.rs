@@ -26,12 +26,14 @@ mod past;
 mod ports;
 mod probe;
 pub mod protocol;
+mod proxy;
 mod record;
 mod request;
 mod session;
 mod start;
 mod toolbox;
 mod update;
+mod wait;
 
 pub use idle::Idle;
 pub use record::{Berth, Record};

@@ -18,6 +18,7 @@ mod images;
 mod inside;
 mod life;
 mod limits;
+mod loopback;
 mod many;
 mod mending;
 mod names;
