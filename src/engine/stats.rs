@@ -5,6 +5,7 @@
 use super::recovery::exec_driver;
 use super::{Engine, Error, Result};
 use crate::container::{Container, NetworkMode};
+pub use crate::execdriver::machine::{Machine, MachineSampler};
 pub use crate::execdriver::rate::{Rate, Sample, Share};
 use crate::execdriver::{ExecDriver, Meter, Usage};
 use crate::id::ContainerId;
@@ -34,6 +35,12 @@ impl Engine {
     /// A sampler. It keeps files open: one for each screen is enough.
     pub fn sampler(&self) -> Sampler {
         Sampler { engine: self.clone(), drivers: HashMap::new(), meters: HashMap::new() }
+    }
+
+    /// A sampler of the whole machine.
+    #[allow(clippy::unused_self)] // an engine elsewhere would have another machine
+    pub fn machine_sampler(&self) -> MachineSampler {
+        MachineSampler::open()
     }
 }
 

@@ -13,7 +13,9 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
+mod counters;
 mod devices;
+pub mod machine;
 pub mod native;
 pub mod rate;
 mod search;
