@@ -222,6 +222,7 @@ fn hear(model: &mut Model, mut news: News) -> Vec<Effect> {
             world.looked = true;
         }
         News::Figures(figures) => world.sampled(std::mem::take(figures)),
+        News::Machine(moment) => world.machine_sampled(*moment),
         News::Began(id, statements) => {
             world.began(*id, statements.clone());
             if world.known(*id).is_some_and(Work::waits) {

@@ -14,14 +14,18 @@ pub mod help;
 pub mod image_details;
 pub mod images;
 pub mod jobs;
+pub mod limits;
 pub mod lineage;
 pub mod menu;
+pub mod minute;
 pub mod networks;
 pub mod output;
 pub mod prompt;
 pub mod split;
+pub mod stats;
 pub mod tabs;
 pub mod volumes;
+pub mod welcome;
 
 use crate::tui::effect::{Effect, Question, Ticket};
 use crate::tui::keymap::{Action, Context};

@@ -168,6 +168,12 @@ impl Table {
         self.follow();
     }
 
+    /// The line that the selected row was drawn on.
+    pub fn line(&self) -> Rect {
+        let row = self.place.at.saturating_sub(self.place.top) as u16;
+        Rect { y: self.place.body.y + row.min(self.place.body.height.saturating_sub(1)), height: 1, ..self.place.body }
+    }
+
     /// The key of the selected row.
     pub fn selected(&self) -> Option<&str> {
         self.selected.as_deref()

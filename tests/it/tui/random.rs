@@ -378,11 +378,19 @@ impl Play {
             }
             Step::Later(seconds) => Msg::Tick(jiff::Timestamp::from_second(1_700_000_000 + i64::from(seconds)).unwrap()),
             Step::Snapshot { containers, others, texts, seed } => Msg::News(News::Snapshot(Arc::new(snapshot(containers, others, &texts, seed)))),
+            Step::Figures(seed) if seed % 4 == 0 => {
+                let moment = Moment { at: (seed % 4_000_000_000) as i64, cpu: Some(f32::from_bits(seed as u32)), ..Moment::default() };
+                Msg::News(News::Machine(moment))
+            }
             Step::Figures(seed) => {
                 let mut dice = Dice(seed);
                 let ids = self.model.world.snapshot.containers.iter().map(|container| container.id.clone());
                 let figure = |container| Figure {
                     container,
+                    at: dice.roll(4_000_000_000) as i64,
+                    cpu_limit: [None, Some(0.0), Some(50.0), Some(f64::NAN)][dice.roll(4) as usize],
+                    throttled: [None, Some(0.5)][dice.roll(2) as usize],
+                    memory_pressure: [None, Some(f64::INFINITY)][dice.roll(2) as usize],
                     cpu: [None, Some(0.0), Some(1234.5), Some(f64::NAN), Some(f64::INFINITY)][dice.roll(5) as usize],
                     memory: Some(dice.roll(u64::MAX)),
                     memory_limit: None,
@@ -432,6 +440,7 @@ fn answer(kind: u8, texts: &[String], asked: &[Forward]) -> Answer {
         1 => Answer::Whole(lines()),
         2 => Answer::Table(vec!["ONE".into(), "TWO".into()], texts.iter().map(|text| vec![text.clone(), text.clone(), text.clone()]).collect()),
         3 => Answer::Changes(texts.iter().map(|text| Change { path: text.into(), kind: ChangeKind::Added }).collect()),
+        6 => Answer::Past(Box::new(past(texts))),
         4 => Answer::Rates(texts.iter().map(|text| (text.clone(), Rate { received: f64::MAX, sent: -1.0 })).collect()),
         5 => {
             let reach = [Reach::Yes, Reach::Perhaps, Reach::No];
@@ -446,6 +455,35 @@ fn answer(kind: u8, texts: &[String], asked: &[Forward]) -> Answer {
         }
         _ => Answer::Failed(texts[0].clone()),
     }
+}
+
+/// A past that is out of order, and holds figures that are none.
+fn past(texts: &[String]) -> Past {
+    let figures = [None, Some(0.0), Some(0.5), Some(-1.0), Some(f32::NAN), Some(f32::INFINITY), Some(f32::MAX)];
+    let pick = |at: usize| figures[at % figures.len()];
+    let moment = |at: usize| Moment {
+        at: [1_700_000_000, i64::MAX, i64::MIN, 0][at % 4] / 2 + at as i64,
+        cpu: pick(at),
+        cpu_limit: pick(at / 2),
+        throttled: pick(at / 3),
+        memory: Some(u64::MAX >> (at % 64)),
+        memory_limit: (at % 5 > 0).then_some(1 << (at % 40)),
+        read: pick(at + 1),
+        received: pick(at + 2),
+        cpu_pressure: pick(at + 3),
+        ..Moment::default()
+    };
+    let told = |(at, text): (usize, &String)| {
+        let all = [
+            Happening::OomKill { victim: text.clone(), cgroup: text.clone() },
+            Happening::Limits(text.clone()),
+            Happening::Restarted(at as i32),
+            Happening::MemoryHigh,
+        ];
+        Occurrence { at: jiff::Timestamp::from_second(1_700_000_000 + at as i64).unwrap(), what: all[at % 4].clone() }
+    };
+    let count = texts.iter().map(String::len).sum::<usize>() % 200;
+    Past { seconds: (0..count).map(moment).collect(), minutes: (0..count / 2).map(moment).collect(), occurrences: texts.iter().enumerate().map(told).collect() }
 }
 
 fn work(id: WorkId, kind: u8, text: String) -> News {
