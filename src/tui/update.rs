@@ -99,7 +99,7 @@ fn everywhere(model: &mut Model, action: Action) -> Vec<Effect> {
             Reaction::none()
         }
         Action::Back if !model.layers.is_empty() => Reaction::close(),
-        Action::Help => Reaction::open(help::Help::new(&model.help(), model.top().watched())),
+        Action::Help => Reaction::open(help::Help::new(&model.help(), model.top())),
         Action::CommandLine => Reaction::open(command::CommandLine::new(&model.world)),
         Action::Run => Reaction::open(forms::run("", &model.world)),
         Action::Pull => Reaction::open(forms::pull(&model.world)),

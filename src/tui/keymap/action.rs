@@ -77,8 +77,8 @@ actions! {
     Logs "logs" "logs" 8;
     /// Show what the container uses, over time.
     Stats "stats" "stats" 5;
-    /// Show the whole machine in place of the container, or the container.
-    Machine "machine" "machine" 6;
+    /// Show what the whole machine uses, or the container again.
+    Machine "machine" "machine" 3;
     /// Show a shorter time, in more detail.
     ZoomIn "zoom-in" "shorter" 7;
     /// Show a longer time.

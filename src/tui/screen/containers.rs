@@ -9,10 +9,10 @@ use crate::tui::msg::News;
 use crate::tui::screen::confirm::asked;
 use crate::tui::screen::details::{Details, Tab};
 use crate::tui::screen::limits::{self, Limits};
-use crate::tui::screen::minute;
 use crate::tui::screen::split::Split;
 use crate::tui::screen::welcome::welcome;
 use crate::tui::screen::{Reaction, Screen, forms, listed};
+use crate::tui::screen::{minute, stats};
 use crate::tui::widget::frame::frame;
 use crate::tui::widget::rows::Hit;
 use crate::tui::widget::table::{Cell, Column, Row, Table};
@@ -353,6 +353,14 @@ impl Screen for Containers {
         }
     }
 
+    fn signs(&self) -> &'static [(&'static str, &'static str)] {
+        match self.split.inside {
+            true if self.details.tabs.front == Tab::Stats => stats::SIGNS,
+            true => &[],
+            false => minute::SIGNS,
+        }
+    }
+
     fn is_typing(&self) -> bool {
         if self.split.inside { self.details.is_typing() } else { self.table.is_filtering() }
     }
@@ -438,6 +446,10 @@ impl Screen for Containers {
     fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
         let buffer = frame_.buffer_mut();
         let (all, shown) = self.table.counts();
+        let machine = self.split.inside && self.details.tabs.front == Tab::Stats && self.details.stats.about().is_some();
+        if all == 0 && machine {
+            return self.details.draw(area, buffer, world, "", true);
+        }
         if all == 0 {
             return welcome(area, frame_, world, self.all);
         }

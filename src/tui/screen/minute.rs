@@ -13,6 +13,15 @@ const BARS: usize = 12;
 const SECONDS: i64 = 5;
 /// The columns of the bars, a space and the marks.
 pub const WIDTH: u16 = BARS as u16 + 3;
+/// What the bars and marks mean, for help.
+pub const SIGNS: &[(&str, &str)] = &[
+    (
+        "▁▄█",
+        "Processor time of the last minute, five seconds a bar. A full bar is the container's limit; without one it is one \
+             processor, or the most of this minute if that is more.",
+    ),
+    ("T  M", "It is throttled by its limit of processor time; it is short of memory."),
+];
 /// From this share of waiting for memory on, or this share of the limit in use, it is short of memory.
 const SHORT: (f64, f64) = (0.05, 0.95);
 

@@ -177,6 +177,11 @@ pub trait Screen: Debug + Send {
         None
     }
 
+    /// Signs that it draws, and what each means, for help.
+    fn signs(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Takes a key as it was typed, before it is looked up: what text is typed into does. `None`: not taken.
     fn typed(&mut self, _key: KeyEvent, _world: &World) -> Option<Reaction> {
         None

@@ -170,8 +170,7 @@ impl Table {
 
     /// The line that the selected row was drawn on.
     pub fn line(&self) -> Rect {
-        let row = self.place.at.saturating_sub(self.place.top) as u16;
-        Rect { y: self.place.body.y + row.min(self.place.body.height.saturating_sub(1)), height: 1, ..self.place.body }
+        self.place.line()
     }
 
     /// The key of the selected row.

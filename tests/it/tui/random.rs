@@ -1,8 +1,10 @@
 //! Whatever is pressed, pasted, clicked or heard, at any size: no panic, and nothing on screen that a terminal would obey.
 
 use super::stage::key;
+use super::stats::strange_past;
 use kapal::cli::workstation::Verbs;
 use kapal::container::network::{Forward, Subnet};
+use kapal::container::past::Moment;
 use kapal::container::{
     Attachment, Config as Inside, Container, Endpoint, HostConfig, Mount, MountKind, Network, NetworkMode, Protocol, Published, State, Status,
 };
@@ -165,7 +167,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<i32>().prop_map(Step::Later),
         3 => (count, 0usize..8, texts(), any::<u64>()).prop_map(|(containers, others, texts, seed)| Step::Snapshot { containers, others, texts, seed }),
         1 => any::<u64>().prop_map(Step::Figures),
-        5 => (any::<bool>(), 0u8..7, texts()).prop_map(|(newest, kind, texts)| Step::Answer { newest, kind, texts }),
+        5 => (any::<bool>(), 0u8..8, texts()).prop_map(|(newest, kind, texts)| Step::Answer { newest, kind, texts }),
         3 => (0u64..4, 0u8..6, hostile()).prop_map(|(number, kind, text)| Step::Work { number, kind, text }),
         1 => hostile().prop_map(Step::Opened),
         1 => (hostile(), any::<bool>()).prop_map(|(text, good)| Step::Notice(if good { Ok(text) } else { Err(text) })),
@@ -440,7 +442,7 @@ fn answer(kind: u8, texts: &[String], asked: &[Forward]) -> Answer {
         1 => Answer::Whole(lines()),
         2 => Answer::Table(vec!["ONE".into(), "TWO".into()], texts.iter().map(|text| vec![text.clone(), text.clone(), text.clone()]).collect()),
         3 => Answer::Changes(texts.iter().map(|text| Change { path: text.into(), kind: ChangeKind::Added }).collect()),
-        6 => Answer::Past(Box::new(past(texts))),
+        6 => Answer::Past(Box::new(strange_past(texts))),
         4 => Answer::Rates(texts.iter().map(|text| (text.clone(), Rate { received: f64::MAX, sent: -1.0 })).collect()),
         5 => {
             let reach = [Reach::Yes, Reach::Perhaps, Reach::No];
@@ -455,35 +457,6 @@ fn answer(kind: u8, texts: &[String], asked: &[Forward]) -> Answer {
         }
         _ => Answer::Failed(texts[0].clone()),
     }
-}
-
-/// A past that is out of order, and holds figures that are none.
-fn past(texts: &[String]) -> Past {
-    let figures = [None, Some(0.0), Some(0.5), Some(-1.0), Some(f32::NAN), Some(f32::INFINITY), Some(f32::MAX)];
-    let pick = |at: usize| figures[at % figures.len()];
-    let moment = |at: usize| Moment {
-        at: [1_700_000_000, i64::MAX, i64::MIN, 0][at % 4] / 2 + at as i64,
-        cpu: pick(at),
-        cpu_limit: pick(at / 2),
-        throttled: pick(at / 3),
-        memory: Some(u64::MAX >> (at % 64)),
-        memory_limit: (at % 5 > 0).then_some(1 << (at % 40)),
-        read: pick(at + 1),
-        received: pick(at + 2),
-        cpu_pressure: pick(at + 3),
-        ..Moment::default()
-    };
-    let told = |(at, text): (usize, &String)| {
-        let all = [
-            Happening::OomKill { victim: text.clone(), cgroup: text.clone() },
-            Happening::Limits(text.clone()),
-            Happening::Restarted(at as i32),
-            Happening::MemoryHigh,
-        ];
-        Occurrence { at: jiff::Timestamp::from_second(1_700_000_000 + at as i64).unwrap(), what: all[at % 4].clone() }
-    };
-    let count = texts.iter().map(String::len).sum::<usize>() % 200;
-    Past { seconds: (0..count).map(moment).collect(), minutes: (0..count / 2).map(moment).collect(), occurrences: texts.iter().enumerate().map(told).collect() }
 }
 
 fn work(id: WorkId, kind: u8, text: String) -> News {

@@ -55,6 +55,35 @@ fn past() -> Past {
     }
 }
 
+/// A past that is out of order, and holds figures that are none.
+pub fn strange_past(texts: &[String]) -> Past {
+    let figures = [None, Some(0.0), Some(0.5), Some(-1.0), Some(f32::NAN), Some(f32::INFINITY), Some(f32::MAX)];
+    let pick = |at: usize| figures[at % figures.len()];
+    let moment = |at: usize| Moment {
+        at: [1_700_000_000, i64::MAX, i64::MIN, 0][at % 4] / 2 + at as i64,
+        cpu: pick(at),
+        cpu_limit: pick(at / 2),
+        throttled: pick(at / 3),
+        memory: Some(u64::MAX >> (at % 64)),
+        memory_limit: (at % 5 > 0).then_some(1 << (at % 40)),
+        read: pick(at + 1),
+        received: pick(at + 2),
+        cpu_pressure: pick(at + 3),
+        ..Moment::default()
+    };
+    let told = |(at, text): (usize, &String)| {
+        let all = [
+            Happening::OomKill { victim: text.clone(), cgroup: text.clone() },
+            Happening::Limits(text.clone()),
+            Happening::Restarted(at as i32),
+            Happening::MemoryHigh,
+        ];
+        Occurrence { at: jiff::Timestamp::from_second(1_700_000_000 + at as i64).unwrap(), what: all[at % 4].clone() }
+    };
+    let count = texts.iter().map(String::len).sum::<usize>() % 200;
+    Past { seconds: (0..count).map(moment).collect(), minutes: (0..count / 2).map(moment).collect(), occurrences: texts.iter().enumerate().map(told).collect() }
+}
+
 /// Keys; what would be done outside, and is not.
 fn pressed(stage: &mut Stage, keys: &str) -> Vec<Effect> {
     keys.split_whitespace().flat_map(|word| update(&mut stage.model, Msg::Key(key(word)))).collect()
@@ -96,21 +125,22 @@ fn line(stage: &mut Stage, words: &str) -> String {
 #[test]
 fn time_is_zoomed_frozen_and_read() {
     let mut stage = charted(120, 30, past());
-    stage.keys("-").sees("─ 15 min ─").keys("- -").sees("─ 6 h ─").keys("- -").sees("─ 24 h ─");
+    stage.keys("Z").resize(120, 40).keys("-").sees(" 15 min ╮").keys("- -").sees(" 6 h ╮").keys("- -").sees(" 24 h ╮");
     // A day of minutes: the axis has hours, and the newest minute is there.
-    stage.sees("18:00").sees("cpu 50.0%").keys("+ + + + + +").sees("─ 1 min ─").sees("01:59:30");
+    stage.sees("18:00").sees("cpu 50.0%").keys("+ + + + + +").sees(" 1 min ╮").sees("01:59:30");
     stage.keys("f").sees("frozen, 0s old").keys("m");
     assert!(stage.text().contains("this machine"), "{}", stage.text());
     stage.keys("m");
     // What is new is not shown while it is frozen.
-    let before: Vec<String> = stage.text().lines().skip(7).map(str::to_owned).collect();
+    let charts = |stage: &mut Stage| stage.text().lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    let before = charts(&mut stage);
     let ticket = stage.model.world.ticket();
     stage.tell(Msg::Tick(jiff::Timestamp::from_second(NOW + 90).unwrap()));
     stage.tell(Msg::News(News::Answer(
         Ticket(ticket.0 - 1),
         Answer::Past(Box::new(Past { seconds: vec![Moment { at: NOW + 90, cpu: Some(9.0), ..Moment::default() }], ..Past::default() })),
     )));
-    let after: Vec<String> = stage.text().lines().skip(7).map(str::to_owned).collect();
+    let after = charts(&mut stage);
     assert_eq!(before[1..], after[1..]);
     assert!(after[0].contains("frozen, 1m old"), "{}", after[0]);
     stage.keys("esc").sees("cpu 900.0%");
@@ -128,7 +158,7 @@ fn a_cursor_reads_values_at_a_time() {
     let oldest = line(&mut stage, "limit 64MiB");
     assert!(oldest.contains("memory 57MiB"), "{oldest}");
     assert!(line(&mut stage, "frozen").contains("01:59:01 · frozen"), "{}", line(&mut stage, "frozen"));
-    stage.keys("end esc esc").sees("─ 1 min ─");
+    stage.keys("end esc").sees(" 1 min ╮");
 }
 
 #[test]
@@ -158,6 +188,14 @@ fn the_machine_is_shown_from_the_list_and_in_its_charts() {
     }
     stage.keys("M").sees("╰ this machine").sees("cpu 150.0%").sees("limit 200%").sees("memory 3GiB").keys("m").sees("╰ web").keys("esc").sees("web");
     assert!(stage.model.world.machine.len() >= 30);
+}
+
+#[test]
+fn the_machine_is_shown_where_there_is_no_container() {
+    let mut stage = Stage::on(100, 30, |_| {});
+    stage.keys("M");
+    stage.tell(Msg::News(News::Machine(Moment { at: NOW, cpu: Some(0.5), ..Moment::default() })));
+    stage.sees("cpu 50.0%").keys("m esc").sees("No containers yet.");
 }
 
 #[test]
@@ -202,7 +240,7 @@ fn rows_have_a_line_of_their_last_minute() {
     let text = stage.text();
     let row = |name: &str| text.lines().find(|line| line.contains(name)).unwrap().to_owned();
     assert!(row(" web ").contains("▁▁▁▁▁▁▁▁▁▁▁▁ "), "{}", row(" web "));
-    assert!(row("database").contains("▁▂▃▃▄▅▅▆▇▇██ T"), "under its limit, and throttled: {}", row("database"));
+    assert!(row("database").contains("▂▃▄▄▅▆▆▇████ T"), "under its limit, and throttled: {}", row("database"));
     assert!(row("größe").contains("████████████ M"), "more than one processor, and short of memory: {}", row("größe"));
     // By the mean of the minute, downwards.
     stage.keys("o o o o o o o o O");

@@ -28,6 +28,15 @@ const FROM_SECONDS: i64 = 3600;
 /// How old the last moment may be to be the end of what is shown: older, and nothing is counted any more.
 const FRESH: i64 = 3;
 
+/// What the charts mean, for help.
+pub const SIGNS: &[(&str, &str)] = &[
+    ("⣀⣤⣶", "Each column shows the most of its time; a gap is time of which nothing is known."),
+    ("╍  ↑", "The limit, as it was at that time; too far above to be drawn."),
+    ("●  ◌  ◐", "Started or thawed; started again; frozen."),
+    ("▼  ▲  ■", "Held back by its limit of processor time, of memory, of processes."),
+    ("✗  ✓  ◆", "A process killed for want of memory, or the container unhealthy; healthy; other limits."),
+];
+
 /// The charts of one container, with what was done to them.
 #[derive(Debug)]
 pub struct Stats {

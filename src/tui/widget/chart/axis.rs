@@ -154,7 +154,7 @@ impl Window {
         };
         let mut before = None;
         for moment in &moments[moments.partition_point(|moment| moment.at < self.begin())..] {
-            let since = before.filter(|before| moment.at - before <= 2 * step && *before < moment.at).unwrap_or(moment.at - step);
+            let since = before.filter(|before| *before < moment.at && moment.at.saturating_sub(*before) <= 2 * step).unwrap_or(moment.at.saturating_sub(step));
             before = Some(moment.at);
             let Some(value) = figure(moment).filter(|value| value.is_finite() && *value >= 0.0) else { continue };
             let (from, to) = (since as f64 / width, moment.at as f64 / width);
