@@ -8,13 +8,16 @@
 //! nothing but the identity known.
 
 use crate::id::ContainerId;
+use crate::sys::fd;
 use oci_spec::runtime::{Process, Spec};
 use rustix::event::PollFd;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
+mod counters;
 mod devices;
+pub mod machine;
 pub mod native;
 pub mod rate;
 mod search;
@@ -129,11 +132,25 @@ impl From<io::Error> for StartError {
     }
 }
 
-/// Tells what one container uses, again and again, at little cost. It may hold a dozen descriptors.
+/// The most descriptors that a meter holds.
+pub const METER_DESCRIPTORS: usize = 20;
+
+/// Tells what one container uses, again and again, at little cost. It holds files open, [`METER_DESCRIPTORS`] at most.
 pub trait Meter: Send {
     /// Puts what it uses now in place of what `usage` held, whose room is used again; false once the container has ended,
     /// also if it did so in the middle of the reading.
     fn read(&mut self, usage: &mut Usage) -> io::Result<bool>;
+}
+
+/// Makes room for the descriptors of so many meters, as far as this process may; returns for how many there is room, beside
+/// everything else that it does. What it starts from now on is not concerned.
+pub fn make_room(meters: usize) -> usize {
+    /// For everything else.
+    const OTHERS: u64 = 512;
+    let each = METER_DESCRIPTORS as u64;
+    let may = fd::allow_more((meters as u64).saturating_mul(each).saturating_add(OTHERS));
+    // Where there is little, the others get half of it.
+    usize::try_from(may.saturating_sub(OTHERS.min(may / 2)) / each).unwrap_or(meters)
 }
 
 /// Tells at once when a container's memory has run out, and how often it was refused something.
