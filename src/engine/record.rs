@@ -142,6 +142,10 @@ impl Record for Store {
         self.event("kill", &[("signal", signal.to_string())])
     }
 
+    fn out_of_memory(&mut self) -> Result<(), String> {
+        self.event("oom", &[])
+    }
+
     fn restarting(&mut self, status: i32, oom_killed: bool) -> Result<(), String> {
         let change = |container: &mut Container| {
             step(container, Transition::AwaitRestart)?;
@@ -152,9 +156,6 @@ impl Record for Store {
     }
 
     fn exited(&mut self, status: i32, oom_killed: bool, stopped_by_user: bool) -> Result<(), String> {
-        if oom_killed {
-            self.event("oom", &[])?;
-        }
         self.leave();
         let change = |container: &mut Container| {
             step(container, Transition::Exit)?;

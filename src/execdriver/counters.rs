@@ -6,7 +6,7 @@ use super::usage::{Carried, Link, Stall};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
 /// A page: most of these files are shorter.
@@ -14,6 +14,9 @@ const PAGE: usize = 4096;
 
 /// More of a file is not read: some four thousand devices or links.
 const LONGEST: usize = 256 * 1024;
+
+/// How files are opened.
+const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC);
 
 /// How many links are told.
 const MOST_LINKS: usize = 1024;
@@ -42,32 +45,56 @@ pub enum Shape {
 #[derive(Debug)]
 pub struct Counters {
     file: OwnedFd,
+    name: &'static str,
     shape: Shape,
+}
+
+/// Why a file could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its name, without the folder.
+    pub name: &'static str,
+    /// The kernel's reason; `ENODEV` once its cgroup is gone.
+    pub errno: Errno,
+}
+
+impl From<Unreadable> for io::Error {
+    fn from(unreadable: Unreadable) -> Self {
+        let error = Self::from(unreadable.errno);
+        Self::new(error.kind(), format!("{}: {error}", unreadable.name))
+    }
 }
 
 impl Counters {
     /// Opens one; `None` if this kernel does not have it.
     ///
     /// # Errors
-    /// Without the path: whoever names it knows what it is for.
-    pub fn open(path: &Path, shape: Shape) -> io::Result<Option<Self>> {
-        match rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
-            Ok(file) => Ok(Some(Self { file, shape })),
+    /// The kernel's, with the path.
+    pub fn open(folder: &Path, name: &'static str, shape: Shape) -> io::Result<Option<Self>> {
+        let path = folder.join(name);
+        match rustix::fs::open(&path, FLAGS, Mode::empty()) {
+            Ok(file) => Ok(Some(Self { file, name, shape })),
             // The last one is PSI's word for "switched off".
             Err(Errno::NOENT | Errno::NODEV | Errno::OPNOTSUPP) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(errno) => {
+                let error = io::Error::from(errno);
+                Err(io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+            }
         }
     }
 
+    /// Opens one below an open folder.
+    pub fn beneath(folder: BorrowedFd<'_>, name: &'static str, shape: Shape) -> Result<Self, Unreadable> {
+        let file = rustix::fs::openat(folder, name, FLAGS, Mode::empty()).map_err(|errno| Unreadable { name, errno })?;
+        Ok(Self { file, name, shape })
+    }
+
     /// What it says now, up to a bound and a whole line.
-    ///
-    /// # Errors
-    /// `ENODEV` once its cgroup is gone.
-    pub fn read<'room>(&self, room: &'room mut Room) -> rustix::io::Result<&'room [u8]> {
+    pub fn read<'room>(&self, room: &'room mut Room) -> Result<&'room [u8], Unreadable> {
         let room = &mut room.0;
         let mut filled = 0;
         loop {
-            let length = rustix::io::pread(&self.file, &mut room[filled..], filled as u64)?;
+            let length = rustix::io::pread(&self.file, &mut room[filled..], filled as u64).map_err(|errno| Unreadable { name: self.name, errno })?;
             filled += length;
             if length == 0 || (self.shape == Shape::Whole && filled < room.len()) {
                 return Ok(&room[..filled]);
@@ -81,6 +108,26 @@ impl Counters {
             }
         }
     }
+}
+
+/// What a file says that may not be there; `None`, too, where its controller is not handed down to this cgroup.
+pub fn text<'room>(file: Option<&Counters>, room: &'room mut Room) -> Result<Option<&'room [u8]>, Unreadable> {
+    let Some(file) = file else { return Ok(None) };
+    match file.read(room) {
+        Err(Unreadable { errno: Errno::OPNOTSUPP, .. }) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// The number that a file holds which may not be there.
+pub fn value(file: Option<&Counters>, room: &mut Room) -> Result<Option<u64>, Unreadable> {
+    Ok(text(file, room)?.and_then(number))
+}
+
+/// Nanoseconds of a tick, in which the kernel tells some times.
+pub fn tick() -> u64 {
+    let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
+    1_000_000_000 / ticks.filter(|ticks| *ticks > 0).unwrap_or(100)
 }
 
 /// The number at the beginning of a text; `None` if there is none (`max`) or it is too large.
@@ -188,7 +235,7 @@ mod tests {
     fn long_files_are_read_up_to_a_bound() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        assert!(Counters::open(&path, Shape::Whole).unwrap().is_none());
+        assert!(Counters::open(folder.path(), "file", Shape::Whole).unwrap().is_none());
         for shape in [Shape::Whole, Shape::Entries] {
             let mut room = Room::new();
             let mut text = String::new();
@@ -198,13 +245,13 @@ mod tests {
                 }
                 text.truncate(size);
                 std::fs::write(&path, &text).unwrap();
-                let file = Counters::open(&path, shape).unwrap().unwrap();
+                let file = Counters::open(folder.path(), "file", shape).unwrap().unwrap();
                 assert_eq!(file.read(&mut room).unwrap(), text.as_bytes(), "{shape:?} {size}");
             }
             text = "0123456789abcde\n".repeat(LONGEST / 8);
             text.insert(0, '+');
             std::fs::write(&path, &text).unwrap();
-            let read = Counters::open(&path, shape).unwrap().unwrap().read(&mut room).unwrap().to_owned();
+            let read = Counters::open(folder.path(), "file", shape).unwrap().unwrap().read(&mut room).unwrap().to_owned();
             assert!(read.len() > LONGEST - 20 && read.len() < LONGEST && read.ends_with(b"e\n"), "{}", read.len());
         }
     }

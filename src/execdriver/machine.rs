@@ -65,17 +65,15 @@ impl MachineSampler {
     }
 
     fn of(proc: &Path, sys: &Path) -> Self {
-        let open = |name: &str, shape| Counters::open(&proc.join(name), shape).ok().flatten();
+        let open = |name, shape| Counters::open(proc, name, shape).ok().flatten();
         let files = Files {
             stat: open("stat", Shape::Whole),
             memory: open("meminfo", Shape::Whole),
             disks: open("diskstats", Shape::Entries),
             links: open("self/net/dev", Shape::Entries),
-            pressure: ["cpu", "memory", "io"].map(|name| open(&format!("pressure/{name}"), Shape::Whole)),
+            pressure: ["pressure/cpu", "pressure/memory", "pressure/io"].map(|name| open(name, Shape::Whole)),
         };
-        let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
-        let tick = 1_000_000_000 / ticks.filter(|ticks| *ticks > 0).unwrap_or(100);
-        Self { files, devices: sys.to_owned(), room: Room::new(), tick, known: HashMap::new() }
+        Self { files, devices: sys.to_owned(), room: Room::new(), tick: counters::tick(), known: HashMap::new() }
     }
 
     /// What it uses now. It blocks for some ten microseconds.

@@ -8,7 +8,9 @@
 //! nothing but the identity known.
 
 use crate::id::ContainerId;
+use crate::sys::fd;
 use oci_spec::runtime::{Process, Spec};
+use rustix::event::PollFd;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -130,11 +132,43 @@ impl From<io::Error> for StartError {
     }
 }
 
-/// Tells what one container uses, again and again, at little cost. It may hold a dozen descriptors.
+/// The most descriptors that a meter holds.
+pub const METER_DESCRIPTORS: usize = 20;
+
+/// Tells what one container uses, again and again, at little cost. It holds files open, [`METER_DESCRIPTORS`] at most.
 pub trait Meter: Send {
     /// Puts what it uses now in place of what `usage` held, whose room is used again; false once the container has ended,
     /// also if it did so in the middle of the reading.
     fn read(&mut self, usage: &mut Usage) -> io::Result<bool>;
+}
+
+/// Makes room for the descriptors of so many meters, as far as this process may; returns for how many there is room, beside
+/// everything else that it does. What it starts from now on is not concerned.
+pub fn make_room(meters: usize) -> usize {
+    /// For everything else.
+    const OTHERS: u64 = 512;
+    let each = METER_DESCRIPTORS as u64;
+    let may = fd::allow_more((meters as u64).saturating_mul(each).saturating_add(OTHERS));
+    // Where there is little, the others get half of it.
+    usize::try_from(may.saturating_sub(OTHERS.min(may / 2)) / each).unwrap_or(meters)
+}
+
+/// Tells at once when a container's memory has run out, and how often it was refused something.
+pub trait Alarm: Send {
+    /// What to wait for with `poll`; nothing where the kernel wakes nobody. The kernel tells before it has killed.
+    fn wakes(&self) -> Option<PollFd<'_>>;
+
+    /// What was counted so far, by which the waiting begins anew; `None` once the container has ended.
+    fn read(&mut self) -> io::Result<Option<Refusals>>;
+}
+
+/// How often the kernel refused a container something. What it does not count is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// Processes it killed for want of memory.
+    pub oom_kills: Option<u64>,
+    /// Processes and threads it did not make, because there are as many as may be.
+    pub processes: Option<u64>,
 }
 
 /// A driver of processes.
@@ -162,6 +196,9 @@ pub trait ExecDriver: Send + Sync {
     /// A meter of the container; `None` if it does not run. `network` is a process in its network namespace, if that is its
     /// own: then its links are counted.
     fn meter(&self, id: &ContainerId, network: Option<i32>) -> io::Result<Option<Box<dyn Meter>>>;
+
+    /// An alarm for the container; `None` if it does not run.
+    fn alarm(&self, id: &ContainerId) -> io::Result<Option<Box<dyn Alarm>>>;
 
     /// Kills what is left of the container and removes its cgroups; one that is not there is no error. Goes on after
     /// an error and returns all of them.

@@ -80,7 +80,7 @@ pub struct Memory {
     pub limit: Option<u64>,
     /// The most swap space it may have; also `None` without a limit.
     pub swap_limit: Option<u64>,
-    /// How often it was refused more (v1: `memory.failcnt`; v2: `max` of `memory.events`).
+    /// How often it was refused more (v1: `memory.failcnt` and `memory.memsw.failcnt`; v2: `max` of `memory.events`).
     pub failures: Option<u64>,
     /// How often it was slowed down at `memory.high`.
     pub high: Option<u64>,

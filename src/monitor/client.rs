@@ -135,6 +135,15 @@ impl Client {
         Frame::Reply(reply).encode(&mut self.queue);
     }
 
+    /// Answers with a past, unless much still waits for the client: it cannot make us hold one past after the other.
+    pub fn past(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        if self.queue.len() - self.sent >= QUEUE {
+            return self.reply(Err("does not tell its past again before what it told is taken".to_owned()));
+        }
+        encode(&mut self.queue);
+        self.reply(Ok(()));
+    }
+
     /// Tells that the process ended.
     pub fn exit(&mut self, status: i32) {
         if self.stopping {

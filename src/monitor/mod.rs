@@ -4,6 +4,7 @@
 //!  engine ── spawn ──► monitor ── clone3 ──► container's first process
 //!     ▲                  │ ▲ │
 //!     └── "it runs" ─────┘ │ ├─► log (json-file)
+//!                          │ ├─► the container's past, in memory
 //!                          │ └─► store: running, paused, exited (Record)
 //!        clients ◄── console.sock ── output, input, requests
 //! ```
@@ -17,7 +18,9 @@ mod etc;
 mod idle;
 pub mod log;
 mod network;
+mod observe;
 mod packed;
+mod past;
 mod ports;
 pub mod protocol;
 mod record;

@@ -19,6 +19,8 @@ pub trait Record {
     fn paused(&mut self, paused: bool) -> Result<(), String>;
     /// A signal was sent on a user's behalf.
     fn signalled(&mut self, signal: i32) -> Result<(), String>;
+    /// The kernel killed processes of the container for want of memory.
+    fn out_of_memory(&mut self) -> Result<(), String>;
     /// The process ended and will be started again.
     fn restarting(&mut self, status: i32, oom_killed: bool) -> Result<(), String>;
     /// The process ended for good.

@@ -3,6 +3,7 @@
 use super::etc;
 use super::protocol::Request;
 use super::session::{Session, say};
+use crate::container::past::Happening;
 use nix::sys::signal::Signal;
 use std::io;
 use std::os::fd::AsFd;
@@ -52,8 +53,10 @@ impl Session<'_> {
             Request::Unpause if !self.paused => Err("is not paused".to_owned()),
             Request::Pause => self.freeze(true),
             Request::Unpause => self.freeze(false),
-            // Nothing is kept yet.
-            Request::Past { .. } => Ok(()),
+            Request::Past { since } => {
+                self.tell_past(at, since);
+                return;
+            }
             Request::Connect(_) | Request::Disconnect(_) | Request::Publish(_) | Request::Unpublish(_) => self.networks(request),
         };
         self.clients[at].stopping = false;
@@ -87,6 +90,8 @@ impl Session<'_> {
     fn freeze(&mut self, frozen: bool) -> Result<(), String> {
         self.driver.freeze(&self.task.container.id, frozen).map_err(|error| error.to_string())?;
         self.paused = frozen;
+        self.past.note(if frozen { Happening::Paused } else { Happening::Unpaused });
+        self.settle();
         self.record.paused(frozen)
     }
 

@@ -10,6 +10,7 @@ use super::client::Client;
 use super::console::Console;
 use super::log::{Log, Stream};
 use super::network::{Departure, Harbour};
+use super::past::{Chronicle, KernelLog};
 use super::protocol::Frame;
 use super::start::{self, Ready};
 use super::{Outcome, Record, Task};
@@ -49,6 +50,7 @@ pub(super) struct Session<'a> {
     pub(super) stopped_by_user: bool,
     pub(super) kill_at: Option<Instant>,
     pub(super) settle_at: Option<Instant>,
+    pub(super) past: Chronicle,
     pub(super) buffer: Vec<u8>,
 }
 
@@ -80,6 +82,7 @@ pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option
         stopped_by_user: false,
         kill_at: None,
         settle_at: None,
+        past: Chronicle::new(KernelLog::new(start::cgroup_parent(task), &task.container.id)),
         buffer: vec![0; 64 << 10],
     };
     let result = session.life(&mut ready);
@@ -139,16 +142,21 @@ impl Session<'_> {
         }
         ready.say(&Outcome::Started(pid));
         say("networks", self.harbour.register_names());
-        self.settle_at = Some(Instant::now() + SETTLED);
+        self.settle();
+        self.begin_past();
         while self.pidfd.is_some() {
             if let Some(status) = self.turn(None) {
                 self.drain();
                 self.pidfd = None;
-                let oom = self.task.exec.is_none() && self.driver.oom_kills(&self.task.container.id).is_ok_and(|kills| kills > 0);
-                return (status, oom);
+                return (status, self.end_past());
             }
         }
         (255, false)
+    }
+
+    /// In a while, what the store and the allocator hold is to be given back.
+    pub(super) fn settle(&mut self) {
+        self.settle_at = Some(Instant::now() + SETTLED);
     }
 
     /// Waits as long as the policy says; false if the user stopped the container meanwhile.
@@ -156,6 +164,7 @@ impl Session<'_> {
         self.console.disconnect();
         let told = self.record.restarting(status, oom_killed);
         say("cannot record the restart", told);
+        self.past.go_on(status);
         let left = self.driver.destroy(&self.task.container.id).iter().map(ToString::to_string).collect::<Vec<_>>();
         for why in left.into_iter().chain(self.harbour.detach()) {
             say("teardown before the restart", Err(why));
@@ -204,6 +213,7 @@ impl Session<'_> {
         }
         self.clients.iter_mut().filter(|client| client.is_waiting()).for_each(Client::write);
         self.clients.retain(|client| !client.is_gone());
+        self.observe(now, events.alarm);
         if events.ended { self.reap() } else { None }
     }
 
@@ -211,7 +221,16 @@ impl Session<'_> {
         let held_back = self.clients.iter().any(Client::holds_back);
         let takes_input = self.console.takes_input();
         let names_due = self.harbour.names_due();
-        let deadline = self.clients.iter().filter_map(Client::deadline).chain(self.kill_at).chain(self.settle_at).chain(names_due).chain(until).min();
+        let deadline = self
+            .clients
+            .iter()
+            .filter_map(Client::deadline)
+            .chain(self.kill_at)
+            .chain(self.settle_at)
+            .chain(names_due)
+            .chain(self.past.deadline())
+            .chain(until)
+            .min();
         let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
         let ended = self.pidfd.as_ref().map(|fd| push(&mut fds, fd, PollFlags::IN));
         let mut outputs = Vec::new();
@@ -225,6 +244,10 @@ impl Session<'_> {
         }
         let names = self.harbour.names_fd().map(|fd| {
             fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+            fds.len() - 1
+        });
+        let alarm = self.past.alarm().map(|alarm| {
+            fds.push(alarm);
             fds.len() - 1
         });
         let first_client = fds.len();
@@ -248,6 +271,7 @@ impl Session<'_> {
             signal: hit(0),
             listener: hit(1),
             ended: ended.is_some_and(hit),
+            alarm: alarm.is_some_and(hit),
             names: names.is_some_and(hit) || names_due.is_some_and(|due| due <= Instant::now()),
             outputs: outputs.iter().filter(|(at, _)| hit(*at)).map(|(_, stream)| *stream).collect(),
             readable: (0..self.clients.len())
@@ -428,6 +452,7 @@ struct Events {
     signal: bool,
     listener: bool,
     ended: bool,
+    alarm: bool,
     names: bool,
     outputs: Vec<Stream>,
     readable: Vec<usize>,

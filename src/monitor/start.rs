@@ -66,11 +66,16 @@ pub struct Running {
     pub stderr: Option<OwnedFd>,
 }
 
+/// Below which cgroup a task's container has its own.
+pub fn cgroup_parent(task: &Task) -> &str {
+    let parent = &task.container.host_config.cgroup_parent;
+    if parent.is_empty() { "/kapal" } else { parent }
+}
+
 /// The execdriver of a task.
 pub fn driver(task: &Task) -> std::io::Result<Box<dyn ExecDriver>> {
-    let parent = &task.container.host_config.cgroup_parent;
     let (_, open) = execdriver::DRIVERS[0];
-    open(if parent.is_empty() { "/kapal" } else { parent }, &task.place.run_root)
+    open(cgroup_parent(task), &task.place.run_root)
 }
 
 /// Rows and columns of a terminal, if a client brought them.

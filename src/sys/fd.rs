@@ -1,6 +1,8 @@
 //! Descriptors closed in ranges, so that a new program inherits what it is meant to and nothing else.
 
+use rustix::process::{Resource, Rlimit};
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Marks every descriptor from `first` on to be closed by the next `execve`.
 ///
@@ -58,6 +60,29 @@ pub fn close_from(first: u32) -> io::Result<()> {
         unsafe { libc::close(number as i32) };
     }
     Ok(())
+}
+
+/// The soft limit of descriptors before [`allow_more`] raised it; 0 if it did not.
+static LIMIT_BEFORE: AtomicU64 = AtomicU64::new(0);
+
+/// Lets this process have `wanted` descriptors, or as many as it may. Those that it executes with [`super::spawn::again`] get
+/// the limit from before: containers inherit it, and programs there that count on a small one are many. Returns the limit.
+pub fn allow_more(wanted: u64) -> u64 {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let now = limit.current.unwrap_or(u64::MAX);
+    let most = wanted.min(limit.maximum.unwrap_or(u64::MAX));
+    if most <= now || rustix::process::setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum }).is_err() {
+        return now;
+    }
+    // The first one counts.
+    let _ = LIMIT_BEFORE.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+    most
+}
+
+/// The limit for programs that this process executes, if it is another one than its own.
+pub(super) fn limit_for_others() -> Option<Rlimit> {
+    let before = LIMIT_BEFORE.load(Ordering::Relaxed);
+    (before > 0).then(|| Rlimit { current: Some(before), maximum: rustix::process::getrlimit(Resource::Nofile).maximum })
 }
 
 /// Sends a signal, any of the kernel's 64, to the process behind a descriptor.

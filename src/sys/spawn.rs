@@ -42,6 +42,7 @@ pub fn again(name: &str, fds: &[BorrowedFd<'_>], error: BorrowedFd<'_>) -> io::R
     let arguments = [name.as_ptr(), std::ptr::null()];
     let environment = [std::ptr::null::<libc::c_char>()];
     let empty = c"";
+    let limit = super::fd::limit_for_others();
     match clone::clone(0, None)? {
         Side::Parent { pid, pidfd } => Ok((pid, pidfd)),
         Side::Child => {
@@ -49,6 +50,9 @@ pub fn again(name: &str, fds: &[BorrowedFd<'_>], error: BorrowedFd<'_>) -> io::R
             // before, until execveat or _exit. Descriptors are plain numbers here, nothing is dropped.
             unsafe {
                 libc::setsid();
+                if let Some(limit) = limit {
+                    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
+                }
                 // Copies out of the way first: a wanted descriptor may have a number that another is to get.
                 for fd in &mut *wanted {
                     *fd = libc::fcntl(*fd, libc::F_DUPFD_CLOEXEC, CLEAR);

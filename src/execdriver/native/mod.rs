@@ -24,7 +24,7 @@ mod terminal;
 
 pub use mounts::{bind_beneath, open_in, shut};
 
-use super::{Beside, Bundle, ExecDriver, Meanwhile, Meter, StartError, Started, Stdio};
+use super::{Alarm, Beside, Bundle, ExecDriver, Meanwhile, Meter, StartError, Started, Stdio};
 use crate::id::ContainerId;
 use crate::sys::clone::{self, Side};
 use cgroup::Cgroups;
@@ -98,6 +98,10 @@ impl ExecDriver for Native {
 
     fn meter(&self, id: &ContainerId, network: Option<i32>) -> io::Result<Option<Box<dyn Meter>>> {
         self.cgroups.meter(id, network)
+    }
+
+    fn alarm(&self, id: &ContainerId) -> io::Result<Option<Box<dyn Alarm>>> {
+        self.cgroups.alarm(id)
     }
 
     fn destroy(&self, id: &ContainerId) -> Vec<io::Error> {

@@ -6,6 +6,7 @@
 //! thread of the machine, for milliseconds. The v2 tree is joined by `clone3` itself, at no cost; also on a machine whose
 //! controllers are all on v1 it is what freezes and kills.
 
+mod alarm;
 mod limits;
 mod meter;
 mod teardown;
