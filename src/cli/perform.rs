@@ -62,6 +62,12 @@ async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
         Verb::Tag(job) => run(job, engine, face).await.map(|()| 0),
         Verb::Port(job) => super::networks::port(job, engine, face).await,
         Verb::Top(job) => inspect::top(&run(job, engine, face).await?, face),
+        Verb::Stats(job) => super::stats::stats(job, engine, face).await,
+        Verb::Update(job) => {
+            let changed = run(*job, engine, face).await?;
+            changed.warnings.iter().try_for_each(|warning| face.note(&format!("WARNING: {warning}")))?;
+            several(changed.several, face)
+        }
         Verb::Diff(job) => super::differences::diff(job, engine, face).await,
         Verb::Commit(job) => {
             let id = run(job, engine, face).await?;

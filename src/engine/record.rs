@@ -225,6 +225,14 @@ impl Record for Store {
         Ok(())
     }
 
+    fn updated(&mut self, host: &HostConfig) -> Result<(), String> {
+        let (resources, policy) = (host.resources.clone(), host.restart_policy);
+        self.rewrite(|host| (host.resources, host.restart_policy) = (resources, policy))?;
+        // Events tell of changes; one that cannot be told must not undo the change.
+        let _ = self.event("update", &[]);
+        Ok(())
+    }
+
     fn traffic(&mut self) -> Result<Traffic, String> {
         rows::traffic(self.opened()?.0).map_err(text)
     }

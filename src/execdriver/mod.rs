@@ -9,7 +9,7 @@
 
 use crate::id::ContainerId;
 use crate::sys::fd;
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::{LinuxResources, Process, Spec};
 use rustix::event::PollFd;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -17,6 +17,7 @@ use std::path::Path;
 
 mod counters;
 mod devices;
+pub mod limits;
 pub mod machine;
 pub mod native;
 pub mod rate;
@@ -142,17 +143,6 @@ pub trait Meter: Send {
     fn read(&mut self, usage: &mut Usage) -> io::Result<bool>;
 }
 
-/// Makes room for the descriptors of so many meters, as far as this process may; returns for how many there is room, beside
-/// everything else that it does. What it starts from now on is not concerned.
-pub fn make_room(meters: usize) -> usize {
-    /// For everything else.
-    const OTHERS: u64 = 512;
-    let each = METER_DESCRIPTORS as u64;
-    let may = fd::allow_more((meters as u64).saturating_mul(each).saturating_add(OTHERS));
-    // Where there is little, the others get half of it.
-    usize::try_from(may.saturating_sub(OTHERS.min(may / 2)) / each).unwrap_or(meters)
-}
-
 /// Tells at once when a container's memory has run out, and how often it was refused something.
 pub trait Alarm: Send {
     /// What to wait for with `poll`; nothing where the kernel wakes nobody. The kernel tells before it has killed.
@@ -171,6 +161,17 @@ pub struct Refusals {
     pub processes: Option<u64>,
 }
 
+/// Makes room for the descriptors of so many meters, as far as this process may; returns for how many there is room, beside
+/// everything else that it does. What it starts from now on is not concerned.
+pub fn make_room(meters: usize) -> usize {
+    /// For everything else.
+    const OTHERS: u64 = 512;
+    let each = METER_DESCRIPTORS as u64;
+    let may = fd::allow_more((meters as u64).saturating_mul(each).saturating_add(OTHERS));
+    // Where there is little, the others get half of it.
+    usize::try_from(may.saturating_sub(OTHERS.min(may / 2)) / each).unwrap_or(meters)
+}
+
 /// A driver of processes.
 pub trait ExecDriver: Send + Sync {
     /// As `--exec-driver` names it.
@@ -186,6 +187,12 @@ pub trait ExecDriver: Send + Sync {
 
     /// Freezes (`true`) or thaws (`false`) every process.
     fn freeze(&self, id: &ContainerId, frozen: bool) -> io::Result<()>;
+
+    /// Changes limits of a container that runs (or is frozen), as `limits::change` tells them: all of them, or none. Rules about
+    /// devices are not changed.
+    ///
+    /// An error says what the kernel refused and why; what was changed before it is put back.
+    fn update(&self, id: &ContainerId, resources: &LinuxResources) -> io::Result<()>;
 
     /// The container's processes, as this machine numbers them.
     fn processes(&self, id: &ContainerId) -> io::Result<Vec<i32>>;

@@ -28,6 +28,7 @@ mod request;
 mod session;
 mod start;
 mod toolbox;
+mod update;
 
 pub use idle::Idle;
 pub use record::{Berth, Record};

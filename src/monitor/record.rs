@@ -1,7 +1,7 @@
 //! What a monitor tells the store and asks of it, so that it need not know how the store keeps it.
 
 use crate::container::network::Traffic;
-use crate::container::{Attachment, Endpoint, Network, PortBinding, Published};
+use crate::container::{Attachment, Endpoint, HostConfig, Network, PortBinding, Published};
 use crate::id::NetworkId;
 use std::path::PathBuf;
 
@@ -33,6 +33,8 @@ pub trait Record {
     fn disconnect(&mut self, network: &NetworkId) -> Result<(), String>;
     /// The ports that are published now; with `wishes`, what its starts to come are to publish.
     fn publish(&mut self, ports: &[Published], wishes: Option<&[PortBinding]>) -> Result<(), String>;
+    /// It has these limits and this restart policy now, and for its starts to come.
+    fn updated(&mut self, host: &HostConfig) -> Result<(), String>;
     /// What the firewall is to know: all networks in use, and all that is published.
     fn traffic(&mut self) -> Result<Traffic, String>;
     /// The links on this machine that running containers need.

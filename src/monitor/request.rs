@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 impl Session<'_> {
     /// Does what the client at `at` asks for, and answers.
     pub(super) fn request(&mut self, at: usize, request: &Request) {
-        let container = &self.task.container;
+        let own_signal = stop_signal(self.task.container.config.stop_signal.as_deref());
         let result = match *request {
             Request::Stop { signal, seconds } => {
                 self.stopped_by_user = true;
@@ -21,8 +21,8 @@ impl Session<'_> {
                     // Waiting to be started again: the wait ends, and the end answers.
                     return;
                 }
-                let signal = signal.or_else(|| stop_signal(container.config.stop_signal.as_deref())).unwrap_or(libc::SIGTERM);
-                let seconds = seconds.or(container.config.stop_timeout).unwrap_or(10);
+                let signal = signal.or(own_signal).unwrap_or(libc::SIGTERM);
+                let seconds = seconds.or(self.task.container.config.stop_timeout).unwrap_or(10);
                 let end = Instant::now() + Duration::from_secs(seconds.min(10 * 365 * 86_400));
                 self.kill_at = Some(self.kill_at.map_or(end, |before| before.min(end)));
                 let sent = self.signal(signal);
@@ -35,7 +35,7 @@ impl Session<'_> {
                 }
             }
             Request::Signal(number) => {
-                if number == libc::SIGKILL || Some(number) == stop_signal(container.config.stop_signal.as_deref()) || number == libc::SIGTERM {
+                if number == libc::SIGKILL || Some(number) == own_signal || number == libc::SIGTERM {
                     self.stopped_by_user = true;
                 }
                 // What is sent to a process beside the container's own is no event of the container.
@@ -57,6 +57,11 @@ impl Session<'_> {
                 self.tell_past(at, since);
                 return;
             }
+            Request::Update(ref change) => self.update(change).map(|told| {
+                if !told.is_empty() {
+                    self.past.note(Happening::Limits(told));
+                }
+            }),
             Request::Connect(_) | Request::Disconnect(_) | Request::Publish(_) | Request::Unpublish(_) => self.networks(request),
         };
         self.clients[at].stopping = false;
@@ -78,7 +83,7 @@ impl Session<'_> {
             let written = etc::write(&self.task.place.run(&self.task.container.id), &self.task.container, self.harbour.berths());
             say("cannot write the container's /etc files", written.map(|_| ()).map_err(|error| error.to_string()));
             let asked_before = self.harbour.asks_names();
-            let told = if asked_before { self.harbour.tell_names(&self.task.container) } else { self.harbour.open_names(pid, self.task) };
+            let told = if asked_before { self.harbour.tell_names(&self.task.container) } else { self.harbour.open_names(pid, &self.task) };
             say("networks", told);
             if !asked_before {
                 say("networks", self.harbour.register_names());

@@ -34,7 +34,8 @@ const LONG_RUN: Duration = Duration::from_secs(10);
 
 /// One task under way.
 pub(super) struct Session<'a> {
-    pub(super) task: &'a Task,
+    /// What it is to do; limits and the restart policy as they are now.
+    pub(super) task: Task,
     pub(super) record: &'a mut dyn Record,
     pub(super) driver: Box<dyn ExecDriver>,
     pub(super) console: Console,
@@ -66,7 +67,7 @@ pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option
     let listener = start::listen(task)?;
     let tty = task.exec.as_ref().map_or(task.container.config.tty, |(_, options)| options.tty);
     let mut session = Session {
-        task,
+        task: task.clone(),
         record,
         driver,
         console: Console::new(tty),
@@ -100,7 +101,7 @@ impl Session<'_> {
         let mut restarts = 0;
         loop {
             let begun = Instant::now();
-            let (status, oom_killed) = match start::start(self.task, &*self.driver, self.console.size(), &mut self.harbour, self.record) {
+            let (status, oom_killed) = match start::start(&self.task, &*self.driver, self.console.size(), &mut self.harbour, self.record) {
                 Ok(running) => {
                     let pid = running.started.pid;
                     self.run_one(running, pid, ready)
@@ -122,8 +123,7 @@ impl Session<'_> {
             if begun.elapsed() >= LONG_RUN {
                 restarts = 0;
             }
-            let again = self.task.exec.is_none() && self.task.container.host_config.restart_policy.applies(status, restarts, self.stopped_by_user);
-            if !again || !self.wait_to_restart(status, oom_killed, restarts) {
+            if !self.starts_again(status, restarts) || !self.wait_to_restart(status, oom_killed, restarts) {
                 self.end(status, oom_killed);
                 return Ok(());
             }
@@ -159,7 +159,7 @@ impl Session<'_> {
         self.settle_at = Some(Instant::now() + SETTLED);
     }
 
-    /// Waits as long as the policy says; false if the user stopped the container meanwhile.
+    /// Waits as long as the policy says; false if the user stopped the container meanwhile, or changed the policy.
     fn wait_to_restart(&mut self, status: i32, oom_killed: bool, restarts: u32) -> bool {
         self.console.disconnect();
         let told = self.record.restarting(status, oom_killed);
@@ -171,10 +171,16 @@ impl Session<'_> {
         }
         self.clients.iter_mut().filter(|client| client.hello.exit || client.hello.output).for_each(|client| client.exit(status));
         let end = Instant::now() + restart::backoff(restarts);
-        while Instant::now() < end && !self.stopped_by_user {
+        // Meanwhile the user may stop it, or want it otherwise.
+        while Instant::now() < end && self.starts_again(status, restarts) {
             self.turn(Some(end));
         }
-        !self.stopped_by_user
+        self.starts_again(status, restarts)
+    }
+
+    /// Whether the policy, as it is now, has it started again.
+    fn starts_again(&self, status: i32, restarts: u32) -> bool {
+        self.task.exec.is_none() && self.task.container.host_config.restart_policy.applies(status, restarts, self.stopped_by_user)
     }
 
     /// One turn of the loop: waits for something to happen and deals with it. The process's status, if it has ended.

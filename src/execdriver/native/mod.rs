@@ -28,7 +28,7 @@ use super::{Alarm, Beside, Bundle, ExecDriver, Meanwhile, Meter, StartError, Sta
 use crate::id::ContainerId;
 use crate::sys::clone::{self, Side};
 use cgroup::Cgroups;
-use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use oci_spec::runtime::{LinuxNamespaceType, LinuxResources, Spec};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -86,6 +86,10 @@ impl ExecDriver for Native {
 
     fn freeze(&self, id: &ContainerId, frozen: bool) -> io::Result<()> {
         self.cgroups.freeze(id, frozen)
+    }
+
+    fn update(&self, id: &ContainerId, resources: &LinuxResources) -> io::Result<()> {
+        self.cgroups.update(id, resources)
     }
 
     fn processes(&self, id: &ContainerId) -> io::Result<Vec<i32>> {

@@ -7,11 +7,15 @@
 //! controllers are all on v1 it is what freezes and kills.
 
 mod alarm;
+mod devices;
+mod io_limits;
 mod limits;
 mod meter;
 mod teardown;
+mod update;
+mod writer;
 
-pub use limits::heeds_io_weight;
+pub use io_limits::heeds_io_weight;
 
 use crate::id::ContainerId;
 use oci_spec::runtime::LinuxResources;
@@ -136,7 +140,7 @@ impl Cgroups {
 
     fn limit(&self, cgroup: &Cgroup, resources: Option<&LinuxResources>) -> io::Result<()> {
         match resources {
-            Some(resources) => limits::apply(self, cgroup, resources),
+            Some(resources) => limits::apply(&mut writer::Writer::plain(), self, cgroup, resources),
             None => Ok(()),
         }
     }
