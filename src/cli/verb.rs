@@ -148,6 +148,9 @@ pub enum Verb {
     Unpause(job::pause::Unpause),
     /// Wait until containers have ended, and print their exit statuses
     Wait(job::wait::Wait),
+    /// Work on health checks
+    #[command(subcommand)]
+    Healthcheck(HealthcheckVerb),
     /// List containers
     Ps(Listing<job::ps::Ps>),
     /// Show what a container wrote
@@ -317,6 +320,13 @@ pub enum ImageVerb {
     Save(job::save::Save),
     /// Read images from a tar archive
     Load(job::load::Load),
+}
+
+/// What can be done with health checks.
+#[derive(Subcommand, Clone, Debug)]
+pub enum HealthcheckVerb {
+    /// Ask a container now whether it is well
+    Run(job::healthcheck::HealthcheckRun),
 }
 
 /// What can be done to networks.

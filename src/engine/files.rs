@@ -144,6 +144,8 @@ impl Engine {
                 "Error": state.error,
                 "StartedAt": time(state.started_at),
                 "FinishedAt": time(state.finished_at),
+                // Also where there is none: templates ask for it.
+                "Health": state.health,
             },
             "Image": container.image_id,
             "Name": format!("/{}", container.name),
@@ -184,6 +186,7 @@ fn config(container: &Container) -> Value {
 /// A configuration as docker shows it: volumes and ports are the keys of an object.
 pub fn shown(config: &Config) -> Value {
     let mut value = serde_json::to_value(config).unwrap_or_default();
+    value["Healthcheck"] = json!(config.healthcheck);
     if config.stop_timeout == Some(crate::container::config::FOREVER) {
         value["StopTimeout"] = json!(-1);
     }
@@ -225,6 +228,7 @@ fn host_config(container: &Container) -> Value {
         "PortBindings": port_bindings(host),
         "PublishAllPorts": host.publish_all,
         "RestartPolicy": { "Name": host.restart_policy.name(), "MaximumRetryCount": match host.restart_policy { crate::container::RestartPolicy::OnFailure(most) => most, _ => 0 } },
+        "HealthOnFailure": host.health_on_failure,
         "AutoRemove": host.auto_remove,
         "ReadonlyRootfs": host.readonly_rootfs,
         "CapAdd": host.cap_add,

@@ -78,6 +78,8 @@ pub struct Beside<'a> {
     pub stdio: Stdio,
     /// What runs by the command's name.
     pub program: Program<'a>,
+    /// It is kept together with what it starts, where the kernel can: [`ExecDriver::end_apart`] ends them all.
+    pub apart: bool,
 }
 
 /// What a process beside the first one becomes.
@@ -100,6 +102,26 @@ pub struct Started {
     pub pidfd: OwnedFd,
     /// The terminal's other side, if one was asked for; not blocking.
     pub console: Option<OwnedFd>,
+}
+
+/// A process that sets itself up and is not waited for.
+#[derive(Debug)]
+pub struct Beginning {
+    /// As this machine numbers it. It is a child of the caller, to be reaped by it, also if its command never runs.
+    pub pid: i32,
+    /// Its descriptor; readable when it has ended.
+    pub pidfd: OwnedFd,
+    /// What is heard from it.
+    pub report: Box<dyn Report>,
+}
+
+/// What is heard from a process that sets itself up.
+pub trait Report: std::fmt::Debug {
+    /// Readable when there is something to hear.
+    fn fd(&self) -> &OwnedFd;
+
+    /// Whether its command runs, or why not; `None` if nothing is known yet. Never waits.
+    fn hear(&mut self) -> Option<Result<(), StartError>>;
 }
 
 /// Why a process did not start.
@@ -184,6 +206,14 @@ pub trait ExecDriver: Send + Sync {
 
     /// Starts a process beside the first one.
     fn exec(&self, beside: Beside<'_>) -> Result<Started, StartError>;
+
+    /// Begins with a process beside the first one, with streams, and does not wait for what only the process itself does: what
+    /// the container does to its files or its cgroups holds up nobody else.
+    fn begin(&self, beside: Beside<'_>) -> Result<Beginning, StartError>;
+
+    /// Kills what was begun apart in the container, and all that it started. Does not wait for their end. Where the kernel
+    /// cannot keep them together this does nothing: the process itself is the caller's to kill.
+    fn end_apart(&self, id: &ContainerId) -> io::Result<()>;
 
     /// Freezes (`true`) or thaws (`false`) every process.
     fn freeze(&self, id: &ContainerId, frozen: bool) -> io::Result<()>;

@@ -16,6 +16,8 @@ pub mod explain;
 pub mod export;
 pub mod extract;
 pub mod graph;
+pub mod health;
+pub mod healthcheck;
 pub mod history;
 pub mod image_prune;
 pub mod images;

@@ -5,7 +5,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// Options of docker's, of these verbs and others, that this version knows by name and cannot carry yet.
-pub const LATER: [&str; 42] = [
+pub const LATER: [&str; 35] = [
     "--annotation",
     "--attachable",
     "--aux-address",
@@ -24,12 +24,6 @@ pub const LATER: [&str; 42] = [
     "--driver-opt",
     "--gpus",
     "--gw-priority",
-    "--health-cmd",
-    "--health-interval",
-    "--health-retries",
-    "--health-start-interval",
-    "--health-start-period",
-    "--health-timeout",
     "--ingress",
     "--io-maxbandwidth",
     "--io-maxiops",
@@ -40,7 +34,6 @@ pub const LATER: [&str; 42] = [
     "--kernel-memory",
     "--link",
     "--link-local-ip",
-    "--no-healthcheck",
     "--runtime",
     "--scope",
     "--storage-opt",
@@ -194,6 +187,9 @@ pub struct ContainerOptions {
     /// Remove it when it has ended
     #[arg(long)]
     pub rm: bool,
+    /// How it is asked whether it is well.
+    #[command(flatten)]
+    pub health: super::health::HealthOptions,
     /// Signal that ends it politely
     #[arg(long, value_name = "SIGNAL")]
     pub stop_signal: Option<String>,

@@ -87,6 +87,7 @@ pub fn config(options: &ContainerOptions, image: Config) -> Result<Config> {
         config.stop_signal = Some(signal.clone());
     }
     config.stop_timeout = options.stop_timeout.or(config.stop_timeout);
+    config.healthcheck = options.health.check(config.healthcheck)?;
     Ok(config)
 }
 
@@ -126,6 +127,7 @@ pub fn host_config(options: &ContainerOptions) -> Result<HostConfig> {
     }
     let mut host = HostConfig {
         mounts: all_mounts(options)?,
+        health_on_failure: options.health.on_failure()?,
         auto_remove: options.rm,
         readonly_rootfs: options.read_only,
         cap_add: options.cap_add.iter().map(|c| values::capability(c)).collect::<Result<_>>()?,
@@ -319,7 +321,7 @@ mod tests {
         let error = image_and_command(&options(&["--gpus", "all", "busybox"])).unwrap_err();
         assert!(error.message.contains("--gpus is not in this version"), "{error}");
         assert!(image_and_command(&options(&["--bogus"])).unwrap_err().message.contains("--bogus"));
-        for (word, name) in [("--gpus=all", "--gpus"), ("--no-healthcheck", "--no-healthcheck"), ("--cpu-rt-period=3", "--cpu-rt-period")] {
+        for (word, name) in [("--gpus=all", "--gpus"), ("--tree", "--tree"), ("--cpu-rt-period=3", "--cpu-rt-period")] {
             let error = image_and_command(&options(&[word, "busybox"])).unwrap_err();
             assert!(error.message.contains(&format!("option {name} is not in this version")), "{error}");
         }

@@ -78,6 +78,8 @@ pub enum Request {
     },
     /// Other limits, another restart policy.
     Update(Box<Update>),
+    /// Ask it now whether it is well; the answer is the reply.
+    Probe,
 }
 
 /// The answer to a request: nothing, or a sentence why not.

@@ -1,7 +1,7 @@
 //! What a monitor tells the store and asks of it, so that it need not know how the store keeps it.
 
 use crate::container::network::Traffic;
-use crate::container::{Attachment, Endpoint, HostConfig, Network, PortBinding, Published};
+use crate::container::{Attachment, Endpoint, Health, HealthStatus, HostConfig, Network, PortBinding, Published};
 use crate::id::NetworkId;
 use std::path::PathBuf;
 
@@ -21,6 +21,8 @@ pub trait Record {
     fn signalled(&mut self, signal: i32) -> Result<(), String>;
     /// The kernel killed processes of the container for want of memory.
     fn out_of_memory(&mut self) -> Result<(), String>;
+    /// What is known of its health now; `turned` is its status if that is another now.
+    fn health(&mut self, health: &Health, turned: Option<HealthStatus>) -> Result<(), String>;
     /// The process ended and will be started again.
     fn restarting(&mut self, status: i32, oom_killed: bool) -> Result<(), String>;
     /// The process ended for good.

@@ -21,11 +21,7 @@ impl Session<'_> {
                     // Waiting to be started again: the wait ends, and the end answers.
                     return;
                 }
-                let signal = signal.or(own_signal).unwrap_or(libc::SIGTERM);
-                let seconds = seconds.or(self.task.container.config.stop_timeout).unwrap_or(10);
-                let end = Instant::now() + Duration::from_secs(seconds.min(10 * 365 * 86_400));
-                self.kill_at = Some(self.kill_at.map_or(end, |before| before.min(end)));
-                let sent = self.signal(signal);
+                let (_, sent) = self.end_politely(signal, seconds);
                 if self.paused {
                     let _ = self.freeze(false);
                 }
@@ -62,10 +58,24 @@ impl Session<'_> {
                     self.past.note(Happening::Limits(told));
                 }
             }),
+            Request::Probe => match self.ask_health(at) {
+                Ok(()) => return,
+                Err(why) => Err(why),
+            },
             Request::Connect(_) | Request::Disconnect(_) | Request::Publish(_) | Request::Unpublish(_) => self.networks(request),
         };
         self.clients[at].stopping = false;
         self.clients[at].reply(result);
+    }
+
+    /// Sends the signal that ends it politely, SIGKILL after so many seconds; which signal that was, and whether it could be sent.
+    pub(super) fn end_politely(&mut self, signal: Option<i32>, seconds: Option<u64>) -> (i32, io::Result<()>) {
+        let config = &self.task.container.config;
+        let signal = signal.or_else(|| stop_signal(config.stop_signal.as_deref())).unwrap_or(libc::SIGTERM);
+        let seconds = seconds.or(config.stop_timeout).unwrap_or(10);
+        let end = Instant::now() + Duration::from_secs(seconds.min(10 * 365 * 86_400));
+        self.kill_at = Some(self.kill_at.map_or(end, |before| before.min(end)));
+        (signal, self.signal(signal))
     }
 
     /// Changes the container's networks or ports.
@@ -93,8 +103,15 @@ impl Session<'_> {
     }
 
     fn freeze(&mut self, frozen: bool) -> Result<(), String> {
-        self.driver.freeze(&self.task.container.id, frozen).map_err(|error| error.to_string())?;
-        self.paused = frozen;
+        if frozen {
+            self.pause_health(true);
+        }
+        let done = self.driver.freeze(&self.task.container.id, frozen).map_err(|error| error.to_string());
+        self.paused = if done.is_ok() { frozen } else { self.paused };
+        if !self.paused {
+            self.pause_health(false);
+        }
+        done?;
         self.past.note(if frozen { Happening::Paused } else { Happening::Unpaused });
         self.settle();
         self.record.paused(frozen)

@@ -6,6 +6,7 @@
 //!    └────── back-off over ◄── waiting ┘ (stop ends the waiting)
 //! ```
 
+use super::checkup::Checkup;
 use super::client::Client;
 use super::console::Console;
 use super::log::{Log, Stream};
@@ -14,7 +15,7 @@ use super::past::{Chronicle, KernelLog};
 use super::protocol::Frame;
 use super::start::{self, Ready};
 use super::{Outcome, Record, Task};
-use crate::container::restart;
+use crate::container::{Health, restart};
 use crate::execdriver::ExecDriver;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -50,6 +51,11 @@ pub(super) struct Session<'a> {
     pub(super) paused: bool,
     pub(super) stopped_by_user: bool,
     pub(super) kill_at: Option<Instant>,
+    pub(super) checkup: Option<Checkup>,
+    /// Its health as the last run left it.
+    pub(super) health: Option<Health>,
+    /// It is to be started again whatever the policy says.
+    pub(super) again: bool,
     pub(super) settle_at: Option<Instant>,
     pub(super) past: Chronicle,
     pub(super) buffer: Vec<u8>,
@@ -82,6 +88,9 @@ pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option
         paused: false,
         stopped_by_user: false,
         kill_at: None,
+        checkup: None,
+        health: None,
+        again: false,
         settle_at: None,
         past: Chronicle::new(KernelLog::new(start::cgroup_parent(task), &task.container.id)),
         buffer: vec![0; 64 << 10],
@@ -142,12 +151,15 @@ impl Session<'_> {
         }
         ready.say(&Outcome::Started(pid));
         say("networks", self.harbour.register_names());
+        self.begin_health(&running.user);
         self.settle();
         self.begin_past();
         while self.pidfd.is_some() {
             if let Some(status) = self.turn(None) {
+                self.end_health();
                 self.drain();
                 self.pidfd = None;
+                self.kill_at = None;
                 return (status, self.end_past());
             }
         }
@@ -178,9 +190,11 @@ impl Session<'_> {
         self.starts_again(status, restarts)
     }
 
-    /// Whether the policy, as it is now, has it started again.
-    fn starts_again(&self, status: i32, restarts: u32) -> bool {
-        self.task.exec.is_none() && self.task.container.host_config.restart_policy.applies(status, restarts, self.stopped_by_user)
+    /// Whether the policy, as it is now, has it started again, or its health.
+    fn starts_again(&mut self, status: i32, restarts: u32) -> bool {
+        let wanted = std::mem::take(&mut self.again) && !self.stopped_by_user;
+        let policy = self.task.container.host_config.restart_policy;
+        self.task.exec.is_none() && (wanted || policy.applies(status, restarts, self.stopped_by_user))
     }
 
     /// One turn of the loop: waits for something to happen and deals with it. The process's status, if it has ended.
@@ -220,7 +234,11 @@ impl Session<'_> {
         self.clients.iter_mut().filter(|client| client.is_waiting()).for_each(Client::write);
         self.clients.retain(|client| !client.is_gone());
         self.observe(now, events.alarm);
-        if events.ended { self.reap() } else { None }
+        let ended = if events.ended { self.reap() } else { None };
+        if ended.is_none() && events.health {
+            self.tend_health();
+        }
+        ended
     }
 
     fn wait(&self, until: Option<Instant>) -> Events {
@@ -235,6 +253,7 @@ impl Session<'_> {
             .chain(self.settle_at)
             .chain(names_due)
             .chain(self.past.deadline())
+            .chain(self.health_due())
             .chain(until)
             .min();
         let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
@@ -256,6 +275,8 @@ impl Session<'_> {
             fds.push(alarm);
             fds.len() - 1
         });
+        let first_probe = fds.len();
+        fds.extend(self.health_fds().map(|fd| PollFd::new(fd, PollFlags::IN)));
         let first_client = fds.len();
         for client in &self.clients {
             let mut flags = PollFlags::empty();
@@ -279,6 +300,7 @@ impl Session<'_> {
             ended: ended.is_some_and(hit),
             alarm: alarm.is_some_and(hit),
             names: names.is_some_and(hit) || names_due.is_some_and(|due| due <= Instant::now()),
+            health: (first_probe..first_client).any(hit) || self.health_due().is_some_and(|due| due <= Instant::now()),
             outputs: outputs.iter().filter(|(at, _)| hit(*at)).map(|(_, stream)| *stream).collect(),
             readable: (0..self.clients.len())
                 .filter(|at| fds[first_client + at].revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR))
@@ -460,6 +482,7 @@ struct Events {
     ended: bool,
     alarm: bool,
     names: bool,
+    health: bool,
     outputs: Vec<Stream>,
     readable: Vec<usize>,
 }

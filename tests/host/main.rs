@@ -12,6 +12,7 @@ mod figures;
 mod firewall;
 mod graph;
 mod harbour;
+mod health;
 mod host;
 mod images;
 mod inside;

@@ -24,7 +24,7 @@ mod terminal;
 
 pub use mounts::{bind_beneath, open_in, shut};
 
-use super::{Alarm, Beside, Bundle, ExecDriver, Meanwhile, Meter, StartError, Started, Stdio};
+use super::{Alarm, Beginning, Beside, Bundle, ExecDriver, Meanwhile, Meter, StartError, Started, Stdio};
 use crate::id::ContainerId;
 use crate::sys::clone::{self, Side};
 use cgroup::Cgroups;
@@ -80,8 +80,20 @@ impl ExecDriver for Native {
     }
 
     fn exec(&self, beside: Beside<'_>) -> Result<Started, StartError> {
-        let cgroup = self.cgroups.existing(beside.id)?;
-        exec(&beside, &cgroup, || self.cgroups.holds(beside.id, beside.init_pid))
+        let (pid, pidfd, channel) = self.beside(&beside)?;
+        parent(pid, pidfd, channel, matches!(beside.stdio, Stdio::Terminal), None)
+    }
+
+    fn begin(&self, beside: Beside<'_>) -> Result<Beginning, StartError> {
+        let (pid, pidfd, channel) = self.beside(&beside)?;
+        let parent = channel.parent();
+        // One that is gone already has said why, which is heard next.
+        let _ = parent.go();
+        Ok(Beginning { pid, pidfd, report: Box::new(parent) })
+    }
+
+    fn end_apart(&self, id: &ContainerId) -> io::Result<()> {
+        self.cgroups.end_apart(id)
     }
 
     fn freeze(&self, id: &ContainerId, frozen: bool) -> io::Result<()> {
@@ -114,6 +126,14 @@ impl ExecDriver for Native {
 
     fn containers(&self) -> io::Result<Vec<ContainerId>> {
         self.cgroups.containers()
+    }
+}
+
+impl Native {
+    /// A new process beside the first one, which waits for a word.
+    fn beside(&self, beside: &Beside<'_>) -> Result<(i32, OwnedFd, report::Channel), StartError> {
+        let cgroup = if beside.apart { self.cgroups.apart(beside.id)? } else { self.cgroups.existing(beside.id)? };
+        clone_beside(beside, &cgroup, || self.cgroups.holds(beside.id, beside.init_pid))
     }
 }
 
@@ -187,7 +207,7 @@ fn end(pidfd: &OwnedFd) {
     let _ = rustix::process::waitid(rustix::process::WaitId::PidFd(pidfd.as_fd()), rustix::process::WaitIdOptions::EXITED);
 }
 
-fn exec(beside: &Beside<'_>, cgroup: &cgroup::Cgroup, is_its_own: impl FnOnce() -> bool) -> Result<Started, StartError> {
+fn clone_beside(beside: &Beside<'_>, cgroup: &cgroup::Cgroup, is_its_own: impl FnOnce() -> bool) -> Result<(i32, OwnedFd, report::Channel), StartError> {
     use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
     let gone = || StartError::Failed("the container is not running".to_owned());
     let init = rustix::process::Pid::from_raw(beside.init_pid).ok_or_else(gone)?;
@@ -213,8 +233,11 @@ fn exec(beside: &Beside<'_>, cgroup: &cgroup::Cgroup, is_its_own: impl FnOnce() 
     match side {
         Side::Child => child::beside(beside, init.as_fd(), child::Place { cgroup, cloned }, &channel.child()),
         Side::Parent { pid, pidfd } => {
-            move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID).map_err(io::Error::from)?;
-            parent(pid, pidfd, channel, matches!(beside.stdio, Stdio::Terminal), None)
+            if let Err(error) = move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID) {
+                end(&pidfd);
+                return Err(io::Error::from(error).into());
+            }
+            Ok((pid, pidfd, channel))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The containers: a live table, and beside it what the selected one writes, runs, changed and is.
 
-use crate::container::{Container, Protocol, Status};
+use crate::container::{Container, HealthStatus, Protocol, Status};
 use crate::text::{self, size, when};
 use crate::tui::config::Column as Shown;
 use crate::tui::effect::Effect;
@@ -307,13 +307,26 @@ fn sign(container: &Container) -> String {
         Status::Exited if container.state.exit_code == 0 => "○",
         Status::Exited => "✗",
     };
-    format!("{sign} {}", container.state.status.as_str())
+    let mark = match shown_health(container) {
+        None => "",
+        Some(HealthStatus::Starting) => " …",
+        Some(HealthStatus::Healthy) => " ✓",
+        Some(HealthStatus::Unhealthy) => " ✗",
+    };
+    format!("{sign} {}{mark}", container.state.status.as_str())
+}
+
+/// Its health, while that says something.
+fn shown_health(container: &Container) -> Option<HealthStatus> {
+    container.state.health.as_ref().filter(|_| container.state.status == Status::Running).map(|health| health.status)
 }
 
 fn state_style(container: &Container, world: &World) -> ratatui::style::Style {
-    match container.state.status {
-        Status::Exited => world.theme.exit(container.state.exit_code),
-        status => world.theme.state(status),
+    match (container.state.status, shown_health(container)) {
+        (Status::Exited, _) => world.theme.exit(container.state.exit_code),
+        (_, Some(HealthStatus::Unhealthy)) => world.theme.failed(),
+        (_, Some(HealthStatus::Starting)) => world.theme.pending(),
+        (status, _) => world.theme.state(status),
     }
 }
 

@@ -23,9 +23,14 @@ use rustix::fs::{Mode, OFlags};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The v1 controllers that matter to a container.
 const USED: [&str; 8] = ["memory", "cpu", "cpuacct", "cpuset", "pids", "blkio", "freezer", "devices"];
+
+/// The name of the cgroup below a container's for what is kept together.
+const APART: &str = "kapal.apart";
 
 /// A v1 hierarchy.
 #[derive(Clone, Debug)]
@@ -44,6 +49,8 @@ pub struct Cgroups {
     v1: Vec<Hierarchy>,
     v2: Option<PathBuf>,
     v2_controllers: Vec<String>,
+    /// A cgroup for what is kept together was killed as one.
+    killed_apart: Arc<AtomicBool>,
 }
 
 /// A container's cgroup, made.
@@ -71,7 +78,7 @@ impl Cgroups {
         if v1.is_empty() && v2.is_none() {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "no cgroup hierarchy is mounted on this machine: mount one at /sys/fs/cgroup"));
         }
-        Ok(Self { parent: PathBuf::from(parent.trim_matches('/')), v1, v2, v2_controllers })
+        Ok(Self { parent: PathBuf::from(parent.trim_matches('/')), v1, v2, v2_controllers, killed_apart: Arc::default() })
     }
 
     /// For which disks the kernel of a v2 tree weighs by what an operation costs.
@@ -169,6 +176,36 @@ impl Cgroups {
         Ok(cgroup)
     }
 
+    /// As [`Self::existing`], with a cgroup below it for what is kept together, made if missing. It limits nothing: the
+    /// container's own does, and counts for both. Where it cannot be made, the container's own is all there is.
+    pub fn apart(&self, id: &ContainerId) -> io::Result<Cgroup> {
+        let mut cgroup = self.existing(id)?;
+        let Some(path) = self.apart_path(id) else { return Ok(cgroup) };
+        if self.killed_apart.load(Ordering::Relaxed) {
+            // Kernels that count how often a cgroup was killed (6.18 is one) kill at birth whoever is cloned into such a one.
+            let _ = rustix::fs::rmdir(&path);
+        }
+        match rustix::fs::mkdir(&path, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Err(_) => return Ok(cgroup),
+        }
+        let open = |path: &Path, flags| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty());
+        if cgroup.unified.is_some() {
+            if let Ok(folder) = open(&path, OFlags::RDONLY | OFlags::DIRECTORY) {
+                cgroup.unified = Some(folder);
+                cgroup.unified_path = Some(path);
+            }
+        } else if let (Some(at), Ok(tasks)) = (cgroup.v1.iter().position(|(_, own)| path.starts_with(own)), open(&path.join("tasks"), OFlags::WRONLY)) {
+            cgroup.tasks[at] = tasks;
+        }
+        Ok(cgroup)
+    }
+
+    /// The cgroup below a container's for what is kept together.
+    fn apart_path(&self, id: &ContainerId) -> Option<PathBuf> {
+        Some(self.v2_path(id).or_else(|| self.v1_path("freezer", id))?.join(APART))
+    }
+
     /// Whether a process is in the container's cgroup, or in one that the container made below it.
     pub fn holds(&self, id: &ContainerId, pid: i32) -> bool {
         let inner = format!("/{}", self.parent.join(id.as_str()).display());
@@ -191,11 +228,16 @@ impl Cgroups {
     pub fn processes(&self, id: &ContainerId) -> io::Result<Vec<i32>> {
         let path = self.v2_path(id).or_else(|| self.v1_path("pids", id)).or_else(|| self.v1_path("memory", id));
         let Some(path) = path else { return Ok(Vec::new()) };
-        match std::fs::read_to_string(path.join("cgroup.procs")) {
-            Ok(text) => Ok(text.lines().filter_map(|line| line.parse().ok()).collect()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(named(&path, &error)),
+        let mut found = Vec::new();
+        for path in tree(&path) {
+            match std::fs::read_to_string(path.join("cgroup.procs")) {
+                Ok(text) => found.extend(text.lines().filter_map(|line| line.parse::<i32>().ok())),
+                // One that the container made threaded has no list of processes.
+                Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::EOPNOTSUPP) => {}
+                Err(error) => return Err(named(&path, &error)),
+            }
         }
+        Ok(found)
     }
 
     /// How often the kernel killed something in the container for want of memory.
@@ -260,6 +302,19 @@ impl Cgroup {
     fn v1_of(&self, controller: &str) -> Option<&Path> {
         self.v1.iter().find(|(hierarchy, _)| hierarchy.controllers.iter().any(|c| c == controller)).map(|(_, path)| path.as_path())
     }
+}
+
+/// A cgroup and those below it, which a container may have made.
+fn tree(path: &Path) -> Vec<PathBuf> {
+    let mut found = vec![path.to_owned()];
+    let mut at = 0;
+    while let Some(path) = found.get(at) {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        let below: Vec<PathBuf> = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect();
+        found.extend(below);
+        at += 1;
+    }
+    found
 }
 
 /// Makes a cgroup; its parent may be taken away just then by the end of the last container in it.
