@@ -355,7 +355,7 @@ mod tests {
         assert!(image.config.exposed_ports.contains("80/tcp"));
         assert_eq!(image.config.stop_signal.as_deref(), Some("SIGQUIT"));
         assert_eq!(image.created.unwrap().to_string(), "2024-01-02T03:04:05.678Z");
-        let check = image.config.healthcheck.unwrap();
+        let check = image.config.healthcheck.as_ref().unwrap();
         assert_eq!(
             (check.command(&image.config.shell).unwrap().join(" ").as_str(), check.interval, check.too_short()),
             ("bash -c a", 5_000_000, Some("Timeout"))
