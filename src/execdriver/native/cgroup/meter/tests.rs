@@ -4,7 +4,6 @@ use super::super::Hierarchy;
 use super::*;
 use crate::execdriver::usage::{Cpu, Device, Link, Memory, Pressure, Throttling};
 use std::path::Path;
-use std::sync::Arc;
 
 type Text = (&'static str, &'static str);
 
@@ -86,7 +85,7 @@ impl Made {
             make(&unified, files);
         }
         let v2_controllers = v2.iter().flat_map(|(controllers, _)| controllers.split_whitespace()).map(str::to_owned).collect();
-        let cgroups = Cgroups { parent: "kapal".into(), v1: hierarchies, v2: v2.map(|_| unified), v2_controllers, killed_apart: Arc::default() };
+        let cgroups = Cgroups { parent: "kapal".into(), v1: hierarchies, v2: v2.map(|_| unified), v2_controllers };
         Self { folder, cgroups, id }
     }
 
