@@ -9,6 +9,7 @@ pub mod differences;
 pub mod face;
 pub mod graph;
 pub mod inspect;
+pub mod metrics;
 pub mod networks;
 pub mod perform;
 pub mod processes;

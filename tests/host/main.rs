@@ -19,6 +19,7 @@ mod life;
 mod limits;
 mod many;
 mod mending;
+mod metrics;
 mod names;
 mod networks;
 mod pane;
