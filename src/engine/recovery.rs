@@ -100,7 +100,12 @@ impl Engine {
 
 /// The execdriver of a container.
 pub fn exec_driver(container: &Container, place: &crate::container::Place) -> std::io::Result<Box<dyn execdriver::ExecDriver>> {
-    let parent = if container.host_config.cgroup_parent.is_empty() { "/kapal" } else { &container.host_config.cgroup_parent };
     let (_, open) = execdriver::DRIVERS[0];
-    open(parent, &place.run_root)
+    open(cgroup_parent(container), &place.run_root)
+}
+
+/// The cgroup above a container's.
+pub fn cgroup_parent(container: &Container) -> &str {
+    let parent = &container.host_config.cgroup_parent;
+    if parent.is_empty() { "/kapal" } else { parent }
 }

@@ -2,13 +2,14 @@
 //!
 //! The kernel counts; the execdriver's meters read what it counted; a rate belongs to whoever took two samples.
 
-use super::recovery::exec_driver;
+use super::recovery::{cgroup_parent, exec_driver};
 use super::{Engine, Error, Result};
 use crate::container::{Container, NetworkMode};
 pub use crate::execdriver::machine::{Machine, MachineSampler};
 pub use crate::execdriver::rate::{Rate, Sample, Share};
 use crate::execdriver::{ExecDriver, Meter, Usage, make_room};
 use crate::id::ContainerId;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::time::Instant;
@@ -77,12 +78,8 @@ impl Sampler {
             // Started again since: its cgroup is another one.
             self.meters.remove(&container.id);
         }
-        let parent = &container.host_config.cgroup_parent;
-        if !self.drivers.contains_key(parent) {
-            self.drivers.insert(parent.clone(), exec_driver(container, self.engine.place())?);
-        }
         let network = matches!(container.host_config.network_mode, NetworkMode::None | NetworkMode::Networks(_)).then_some(container.state.pid);
-        let Some(Some(mut meter)) = self.drivers.get(parent).map(|driver| driver.meter(&container.id, network)).transpose()? else { return Ok(None) };
+        let Some(mut meter) = self.driver(container)?.meter(&container.id, network)? else { return Ok(None) };
         if !meter.read(&mut usage)? {
             return Ok(None);
         }
@@ -91,4 +88,27 @@ impl Sampler {
         }
         Ok(Some(usage))
     }
+
+    /// The driver of a container's cgroup.
+    fn driver(&mut self, container: &Container) -> io::Result<&dyn ExecDriver> {
+        let driver = match self.drivers.entry(cgroup_parent(container).to_owned()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(exec_driver(container, self.engine.place())?),
+        };
+        Ok(&**driver)
+    }
+
+    /// How many processes a container has, of which each may have many threads.
+    ///
+    /// # Errors
+    /// Cgroup files that are there and cannot be read.
+    pub fn processes(&mut self, container: &Container) -> Result<usize> {
+        let count = self.driver(container).and_then(|driver| driver.processes(&container.id)).map(|processes| processes.len());
+        count.map_err(|e| Error::io(format_args!("cannot count the processes of container {}", container.name), &e))
+    }
+}
+
+/// A container's cgroup, below each hierarchy.
+pub fn cgroup_path(container: &Container) -> String {
+    format!("/{}/{}", cgroup_parent(container).trim_matches('/'), container.id)
 }

@@ -21,6 +21,7 @@ mod limits;
 mod loopback;
 mod many;
 mod mending;
+mod metrics;
 mod names;
 mod networks;
 mod pane;
