@@ -9,7 +9,7 @@ use super::verb::{ContainerOther, ContainerVerb, ImageVerb, Verb};
 use crate::engine::{Engine, Error, Result};
 use crate::job;
 use crate::tui::line::{CommandLine, Completion, Names, Voice, Working};
-use crate::tui::theme::Depth;
+use crate::tui::theme::{Depth, Signs};
 use crate::tui::work::history;
 use crate::tui::{config, run};
 use std::io::IsTerminal;
@@ -27,7 +27,8 @@ pub fn has_terminal() -> bool {
 /// Settings that cannot be followed, and a terminal that cannot be used.
 pub async fn open(engine: Engine, record: Option<PathBuf>, first: Vec<Vec<String>>) -> Result<i32> {
     let variable = |name: &str| std::env::var(name).ok();
-    let config = config::load(&config::folders(variable)).map_err(|error| Error::invalid(error.to_string()))?;
+    let mut config = config::load(&config::folders(variable)).map_err(|error| Error::invalid(error.to_string()))?;
+    config.charts.get_or_insert(Signs::detect(variable));
     let sources = config::sources(&config::folders(variable)).map_err(|error| Error::invalid(error.to_string()))?;
     let warning = metrics::beside(&metrics::settings(&sources).map_err(Error::invalid)?, &engine).await;
     let depth = Depth::detect(variable);

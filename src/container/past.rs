@@ -93,3 +93,58 @@ pub struct Past {
     /// What happened.
     pub occurrences: Vec<Occurrence>,
 }
+
+impl Past {
+    /// When its last moment ended; with it, [`append`](Self::append) can be given what is new.
+    pub fn last(&self) -> Option<i64> {
+        self.seconds.last().map(|moment| moment.at)
+    }
+
+    /// Goes on with what is newer. What came before is not doubled; what lies ahead of the new was told by a clock that was
+    /// set back since, and goes; and no list becomes longer than it may be.
+    pub fn append(&mut self, newer: Self) {
+        let moments = |known: &mut Vec<Moment>, new: Vec<Moment>, most: usize| {
+            if let Some(first) = new.first() {
+                known.truncate(known.partition_point(|moment| moment.at < first.at));
+            }
+            known.extend(new);
+            known.drain(..known.len().saturating_sub(most));
+        };
+        moments(&mut self.seconds, newer.seconds, SECONDS);
+        moments(&mut self.minutes, newer.minutes, MINUTES);
+        for occurrence in newer.occurrences {
+            if !self.occurrences.contains(&occurrence) {
+                self.occurrences.push(occurrence);
+            }
+        }
+        self.occurrences.drain(..self.occurrences.len().saturating_sub(OCCURRENCES));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(times: std::ops::Range<i64>) -> Vec<Moment> {
+        times.map(|at| Moment { at, ..Moment::default() }).collect()
+    }
+
+    fn paused(at: i64) -> Occurrence {
+        Occurrence { at: jiff::Timestamp::from_second(at).unwrap(), what: Happening::Paused }
+    }
+
+    #[test]
+    fn what_is_new_is_appended_once() {
+        let mut past = Past { seconds: seconds(1..5), minutes: seconds(0..1), occurrences: vec![paused(1), paused(4)] };
+        past.append(Past { seconds: seconds(5..7), minutes: Vec::new(), occurrences: vec![paused(4), paused(6)] });
+        assert_eq!((past.seconds.clone(), past.last()), (seconds(1..7), Some(6)));
+        assert_eq!(past.minutes, seconds(0..1));
+        assert_eq!(past.occurrences, [paused(1), paused(4), paused(6)]);
+        past.append(Past { seconds: seconds(3..5), ..Past::default() });
+        assert_eq!(past.seconds, seconds(1..5), "the clock was set back");
+        past.append(Past { seconds: seconds(5..5000), ..Past::default() });
+        assert_eq!((past.seconds.len(), past.last()), (SECONDS, Some(4999)));
+        past.append(Past::default());
+        assert_eq!(past.last(), Some(4999));
+    }
+}

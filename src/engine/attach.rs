@@ -83,7 +83,7 @@ impl Console {
 }
 
 impl ConsoleReader {
-    async fn frame(&mut self) -> Result<Option<Frame>> {
+    pub(super) async fn frame(&mut self) -> Result<Option<Frame>> {
         loop {
             match self.decoder.frame() {
                 Ok(Some(frame)) => return Ok(Some(frame)),
@@ -115,7 +115,7 @@ impl ConsoleReader {
 }
 
 impl ConsoleWriter {
-    async fn send(&mut self, frame: &Frame) -> Result<()> {
+    pub(super) async fn send(&mut self, frame: &Frame) -> Result<()> {
         let mut bytes = Vec::new();
         frame.encode(&mut bytes);
         self.socket.write_all(&bytes).await.map_err(|e| failed(&e))

@@ -27,6 +27,8 @@ pub struct Client {
     pub hello: Hello,
     /// It waits for the answer to a stop.
     pub stopping: bool,
+    /// It asked whether the container is well: the answer is its reply.
+    pub asking: bool,
     gone: bool,
 }
 
@@ -43,6 +45,7 @@ impl Client {
             progress: Instant::now(),
             hello: Hello::default(),
             stopping: false,
+            asking: false,
             gone: false,
         }
     }
@@ -133,6 +136,15 @@ impl Client {
     /// Answers a request.
     pub fn reply(&mut self, reply: Reply) {
         Frame::Reply(reply).encode(&mut self.queue);
+    }
+
+    /// Answers with a past, unless much still waits for the client: it cannot make us hold one past after the other.
+    pub fn past(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        if self.queue.len() - self.sent >= QUEUE {
+            return self.reply(Err("does not tell its past again before what it told is taken".to_owned()));
+        }
+        encode(&mut self.queue);
+        self.reply(Ok(()));
     }
 
     /// Tells that the process ended.

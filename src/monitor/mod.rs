@@ -4,6 +4,7 @@
 //!  engine ── spawn ──► monitor ── clone3 ──► container's first process
 //!     ▲                  │ ▲ │
 //!     └── "it runs" ─────┘ │ ├─► log (json-file)
+//!                          │ ├─► the container's past, in memory
 //!                          │ └─► store: running, paused, exited (Record)
 //!        clients ◄── console.sock ── output, input, requests
 //! ```
@@ -11,19 +12,28 @@
 //! It is this program executed again, with one thread and a poll loop. It holds the lock `monitor.lock` of its
 //! container for its life, so that everybody can see whether it is there, and it outlives the engine that started it.
 
+mod checkup;
 mod client;
 mod console;
 mod etc;
+mod health;
 mod idle;
 pub mod log;
 mod network;
+mod observe;
+mod packed;
+mod past;
 mod ports;
+mod probe;
 pub mod protocol;
+mod proxy;
 mod record;
 mod request;
 mod session;
 mod start;
 mod toolbox;
+mod update;
+mod wait;
 
 pub use idle::Idle;
 pub use record::{Berth, Record};

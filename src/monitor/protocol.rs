@@ -5,12 +5,17 @@
 //!
 //!  client → monitor    1 hello (JSON)   2 stdin bytes   3 end of stdin   4 rows, columns (2 × u16)   5 request (JSON)
 //!  monitor → client   16 welcome (JSON) 17 stdout bytes 18 stderr bytes  19 bytes dropped (u64)      20 reply (JSON)
-//!                     21 exit status (i32)
+//!                     21 exit status (i32) 22 seconds       23 minutes (packed moments)          24 occurrences (JSON)
 //! ```
+//!
+//! A monitor that is asked for the past sends as many of 22 to 24 as it takes, and a reply after them; one that is older
+//! than the request hangs up.
 //!
 //! The first frame of a client is its hello. Numbers are big-endian.
 
-use crate::container::{Attachment, PortBinding};
+use super::packed;
+use crate::container::past::{Moment, Occurrence, SECONDS};
+use crate::container::{Attachment, PortBinding, Update};
 use serde::{Deserialize, Serialize};
 
 /// The longest payload.
@@ -66,13 +71,22 @@ pub enum Request {
     Publish(PortBinding),
     /// A port published no more.
     Unpublish(PortBinding),
+    /// The container's past.
+    Past {
+        /// Seconds since 1970: only what is newer.
+        since: Option<i64>,
+    },
+    /// Other limits, another restart policy.
+    Update(Box<Update>),
+    /// Ask it now whether it is well; the answer is the reply.
+    Probe,
 }
 
 /// The answer to a request: nothing, or a sentence why not.
 pub type Reply = Result<(), String>;
 
 /// A frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Frame {
     /// The client's first word.
     Hello(Hello),
@@ -96,6 +110,12 @@ pub enum Frame {
     Reply(Reply),
     /// The process ended with this status.
     Exit(i32),
+    /// Of the past, seconds.
+    Seconds(Vec<Moment>),
+    /// Of the past, minutes.
+    Minutes(Vec<Moment>),
+    /// Of the past, what happened.
+    Occurrences(Vec<Occurrence>),
 }
 
 /// Bytes that are no frame.
@@ -115,7 +135,7 @@ pub fn head(kind: u8, length: usize) -> [u8; HEAD] {
 }
 
 impl Frame {
-    /// Appends the frame's bytes; output longer than a frame becomes several.
+    /// Appends the frame's bytes; what is longer than a frame becomes several.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let (kind, payload) = match self {
             Self::Hello(hello) => (1, json(hello)),
@@ -129,6 +149,9 @@ impl Frame {
             Self::Missed(count) => (19, count.to_be_bytes().to_vec()),
             Self::Reply(reply) => (20, json(reply)),
             Self::Exit(status) => (21, status.to_be_bytes().to_vec()),
+            Self::Seconds(list) => return moments(SECONDS_KIND, list.iter().copied(), out),
+            Self::Minutes(list) => return moments(MINUTES_KIND, list.iter().copied(), out),
+            Self::Occurrences(list) => return occurrences(list, out),
         };
         out.extend_from_slice(&head(kind, payload.len()));
         out.extend_from_slice(&payload);
@@ -150,6 +173,9 @@ impl Frame {
             19 => Self::Missed(u64::from_be_bytes(payload.try_into().ok()?)),
             20 => Self::Reply(serde_json::from_slice(payload).ok()?),
             21 => Self::Exit(i32::from_be_bytes(payload.try_into().ok()?)),
+            SECONDS_KIND => Self::Seconds(packed::unpack(payload, SECONDS)?),
+            MINUTES_KIND => Self::Minutes(packed::unpack(payload, SECONDS)?),
+            24 => Self::Occurrences(known_occurrences(payload)?),
             _ => return None,
         })
     }
@@ -160,6 +186,58 @@ fn chunks(kind: u8, bytes: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(&head(kind, chunk.len()));
         out.extend_from_slice(chunk);
     }
+}
+
+/// The kind of frames with seconds.
+pub const SECONDS_KIND: u8 = 22;
+/// The kind of frames with minutes.
+pub const MINUTES_KIND: u8 = 23;
+
+/// Appends frames of moments, oldest first.
+pub fn moments(kind: u8, list: impl Iterator<Item = Moment>, out: &mut Vec<u8>) {
+    let (mut payload, mut previous, mut count) = (Vec::new(), Moment::default(), 0);
+    let mut close = |payload: &mut Vec<u8>| {
+        if !payload.is_empty() {
+            chunks(kind, payload, out);
+            payload.clear();
+        }
+    };
+    for moment in list {
+        if payload.len() + packed::LONGEST > LONGEST || count == SECONDS {
+            close(&mut payload);
+            // Each frame is read by itself.
+            (previous, count) = (Moment::default(), 0);
+        }
+        packed::pack(&previous, &moment, &mut payload);
+        (previous, count) = (moment, count + 1);
+    }
+    close(&mut payload);
+}
+
+/// Appends frames of occurrences. One that is longer than a frame is left out: a monitor keeps none.
+pub fn occurrences<'a>(list: impl IntoIterator<Item = &'a Occurrence>, out: &mut Vec<u8>) {
+    let mut payload = Vec::new();
+    let mut close = |payload: &mut Vec<u8>| {
+        if !payload.is_empty() {
+            payload.push(b']');
+            chunks(24, payload, out);
+            payload.clear();
+        }
+    };
+    for item in list.into_iter().map(json).filter(|item| item.len() + 2 <= LONGEST) {
+        if payload.len() + item.len() + 2 > LONGEST {
+            close(&mut payload);
+        }
+        payload.push(if payload.is_empty() { b'[' } else { b',' });
+        payload.extend_from_slice(&item);
+    }
+    close(&mut payload);
+}
+
+/// The occurrences that are known here: a monitor may be newer than who asks.
+fn known_occurrences(payload: &[u8]) -> Option<Vec<Occurrence>> {
+    let list: Vec<serde_json::Value> = serde_json::from_slice(payload).ok()?;
+    Some(list.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
 }
 
 /// Frames out of a stream of bytes.
@@ -221,7 +299,50 @@ mod tests {
             any::<u64>().prop_map(Frame::Missed),
             ".*".prop_map(|text| Frame::Reply(Err(text))),
             any::<i32>().prop_map(Frame::Exit),
+            any::<Option<i64>>().prop_map(|since| Frame::Request(Request::Past { since })),
+            proptest::collection::vec(packed::tests::moments(), 1..20).prop_map(Frame::Seconds),
+            proptest::collection::vec(packed::tests::moments(), 1..20).prop_map(Frame::Minutes),
+            proptest::collection::vec(occurrences_of_any_kind(), 1..5).prop_map(Frame::Occurrences),
         ]
+    }
+
+    fn occurrences_of_any_kind() -> impl Strategy<Value = Occurrence> {
+        use crate::container::past::Happening;
+        let what = prop_oneof![
+            Just(Happening::Started),
+            any::<i32>().prop_map(Happening::Restarted),
+            (".*", ".*").prop_map(|(victim, cgroup)| Happening::OomKill { victim, cgroup }),
+            ".*".prop_map(Happening::Limits),
+        ];
+        (0i64..4_000_000_000, what).prop_map(|(second, what)| Occurrence { at: jiff::Timestamp::from_second(second).unwrap(), what })
+    }
+
+    #[test]
+    fn a_long_past_becomes_several_frames() {
+        let busy = |at: i64| Moment { at: 7 * at, cpu: Some(at as f32), memory: Some(at as u64 * 777_777), received: Some(at as f32), ..Moment::default() };
+        let list: Vec<Moment> = (0..3600).map(busy).chain((0..3600).map(|at| busy(at + 10_000))).collect();
+        let mut bytes = Vec::new();
+        moments(SECONDS_KIND, list.iter().copied(), &mut bytes);
+        assert!(bytes.len() > LONGEST, "{}", bytes.len());
+        let (mut decoder, mut got, mut frames) = (Decoder::default(), Vec::new(), 0);
+        decoder.feed(&bytes);
+        while let Some(frame) = decoder.frame().unwrap() {
+            let Frame::Seconds(part) = frame else { panic!("{frame:?}") };
+            got.extend(part);
+            frames += 1;
+        }
+        assert!(frames > 1 && got == list, "{frames} frames, {} moments", got.len());
+    }
+
+    #[test]
+    fn what_a_newer_monitor_tells_is_passed_over() {
+        let text = br#"[{"at":"2026-01-01T00:00:00Z","what":"Paused"},{"at":"2026-01-01T00:00:01Z","what":"Sang"}]"#;
+        let mut bytes = head(24, text.len()).to_vec();
+        bytes.extend_from_slice(text);
+        let mut decoder = Decoder::default();
+        decoder.feed(&bytes);
+        let Some(Frame::Occurrences(known)) = decoder.frame().unwrap() else { panic!("no occurrences") };
+        assert_eq!(known.len(), 1);
     }
 
     proptest! {

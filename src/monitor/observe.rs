@@ -1,0 +1,87 @@
+//! A session and its container's past: what is observed while the process runs, and told to who asks.
+
+use super::protocol::{self, MINUTES_KIND, SECONDS_KIND};
+use super::session::{Session, say};
+use crate::container::NetworkMode;
+use rustix::time::{ClockId, Timespec, clock_gettime};
+use std::io;
+use std::time::Instant;
+
+fn wall_clock() -> Timespec {
+    clock_gettime(ClockId::Realtime)
+}
+
+impl Session<'_> {
+    /// The process runs.
+    pub(super) fn begin_past(&mut self) {
+        if self.task.exec.is_none() {
+            self.past.begin(Instant::now(), wall_clock());
+        }
+    }
+
+    /// It has ended; whether the kernel had killed something in it for want of memory.
+    pub(super) fn end_past(&mut self) -> bool {
+        if self.task.exec.is_some() {
+            return false;
+        }
+        let oom_kills = self.driver.oom_kills(&self.task.container.id).unwrap_or(0);
+        let kills = self.past.end(oom_kills);
+        self.tell_kills(kills);
+        oom_kills > 0
+    }
+
+    /// Samples and looks, if it is time to; `alarmed` if the kernel called.
+    pub(super) fn observe(&mut self, now: Instant, alarmed: bool) {
+        if alarmed {
+            self.past.alarmed(now);
+        }
+        if self.past.is_due(now) {
+            if self.past.is_blind() {
+                let opened = self.open_gauges();
+                say("what the container uses", opened.map_err(|error| error.to_string()));
+            }
+            // The time of the turn is not that of the sample: there was output to pass on.
+            match self.past.sample(Instant::now(), wall_clock()) {
+                Ok(kills) => self.tell_kills(kills),
+                Err(error) => say("what the container uses", Err(error.to_string())),
+            }
+        } else if self.past.is_to_look(now) {
+            let kills = self.past.look(now);
+            self.tell_kills(kills);
+        }
+    }
+
+    /// Opens what a container is observed by, once it has lived for a moment: most that end at once are not worth it.
+    fn open_gauges(&mut self) -> io::Result<()> {
+        let container = &self.task.container;
+        let own_network = matches!(container.host_config.network_mode, NetworkMode::None | NetworkMode::Networks(_));
+        let meter = self.driver.meter(&container.id, self.pid.filter(|_| own_network))?;
+        let alarm = self.driver.alarm(&container.id)?;
+        if let Some(meter) = meter {
+            self.past.observe(meter, alarm);
+        }
+        Ok(())
+    }
+
+    fn tell_kills(&mut self, kills: u64) {
+        if kills > 0 {
+            let told = self.record.out_of_memory();
+            say("cannot record that memory ran out", told);
+            self.settle();
+        }
+    }
+
+    /// Tells the client at `at` what is newer than `since`.
+    pub(super) fn tell_past(&mut self, at: usize, since: Option<i64>) {
+        let past = &self.past;
+        self.clients[at].past(|out| {
+            protocol::moments(SECONDS_KIND, past.seconds(since), out);
+            protocol::moments(MINUTES_KIND, past.minutes(since), out);
+            protocol::occurrences(past.occurrences(since), out);
+        });
+        if since.is_none() {
+            // An hour is much, and asked for once.
+            self.settle();
+        }
+    }
+}
