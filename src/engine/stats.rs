@@ -19,7 +19,8 @@ pub struct Sampler {
     engine: Engine,
     /// By cgroup parent: containers may be below different ones.
     drivers: HashMap<String, Box<dyn ExecDriver>>,
-    meters: HashMap<ContainerId, Box<dyn Meter>>,
+    /// With the first process that the container had when it was opened.
+    meters: HashMap<ContainerId, (i32, Box<dyn Meter>)>,
     /// For how many meters there are descriptors. Those of more containers are opened for each sample, which costs four times
     /// as much.
     room: usize,
@@ -71,11 +72,11 @@ impl Sampler {
 
     fn read(&mut self, container: &Container) -> io::Result<Option<Usage>> {
         let mut usage = Usage::default();
-        if let Some(meter) = self.meters.get_mut(&container.id) {
-            if meter.read(&mut usage)? {
+        if let Some((pid, meter)) = self.meters.get_mut(&container.id) {
+            if *pid == container.state.pid && meter.read(&mut usage)? {
                 return Ok(Some(usage));
             }
-            // Started again since: its cgroup is another one.
+            // Started again since: its cgroup and its namespaces are others.
             self.meters.remove(&container.id);
         }
         let network = matches!(container.host_config.network_mode, NetworkMode::None | NetworkMode::Networks(_)).then_some(container.state.pid);
@@ -84,7 +85,7 @@ impl Sampler {
             return Ok(None);
         }
         if self.meters.len() < self.room {
-            self.meters.insert(container.id.clone(), meter);
+            self.meters.insert(container.id.clone(), (container.state.pid, meter));
         }
         Ok(Some(usage))
     }
