@@ -22,8 +22,8 @@ enum Named {
 /// What is named after `verb`, the family's name in front where there is one.
 fn named(verb: &str) -> Option<Named> {
     Some(match verb.strip_prefix("container ").unwrap_or(verb) {
-        "start" | "stop" | "restart" | "kill" | "pause" | "unpause" | "wait" | "logs" | "attach" | "rename" | "rm" | "port" | "diff" | "export"
-        | "network explain" => Named::Containers,
+        "start" | "stop" | "restart" | "kill" | "pause" | "unpause" | "wait" | "logs" | "attach" | "rename" | "rm" | "port" | "diff" | "export" | "stats"
+        | "update" | "network explain" | "healthcheck run" => Named::Containers,
         "exec" | "top" | "commit" => Named::ContainerFirst,
         "run" | "create" => Named::ImageFirst,
         "push" | "pull" | "rmi" | "tag" | "save" | "history" | "image rm" | "image inspect" | "image push" | "image tag" | "image save" | "image history" => {

@@ -220,33 +220,12 @@ impl Face {
 
     /// Rows under the headers of a table.
     pub fn table(&mut self, rows: &[Value], columns: &[(&str, &str)]) -> Result<()> {
-        let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
-        let mut table = Table::new(&headers);
-        for row in rows {
-            table.push(&columns.iter().map(|(_, key)| cell(row, key)).collect::<Vec<_>>());
-        }
-        self.print(&table.render())
+        self.print(&table(rows, columns))
     }
 
     /// Each of `rows` through a template, or as JSON lines.
     pub fn formatted(&mut self, format: &str, rows: &[Value], headers: &[(&str, &str)]) -> Result<()> {
-        if format == "json" {
-            for row in rows {
-                self.say(&text::clean_json(&row.to_string()))?;
-            }
-            return Ok(());
-        }
-        let template = Template::parse(format).map_err(|e| Error::invalid(e.to_string()))?;
-        let wrong = |e: super::template::TemplateError| Error::invalid(e.to_string());
-        if !template.is_table() {
-            return rows.iter().try_for_each(|row| self.say(&text::clean_block(&template.render(row).map_err(wrong)?)));
-        }
-        let titles: Vec<(&str, &str)> = headers.iter().map(|(header, key)| (*key, *header)).collect();
-        let mut table = Table::new(&template.header(&titles).map_err(wrong)?.split('\t').collect::<Vec<_>>());
-        for row in rows {
-            table.push(&template.render(row).map_err(wrong)?.split('\t').collect::<Vec<_>>());
-        }
-        self.print(&table.render())
+        self.print(&formatted(format, rows, headers)?)
     }
 
     /// Asks before something is destroyed. The answer may come from a pipe, as in `yes | kapal …`; a batch has none.
@@ -265,6 +244,34 @@ impl Face {
         }
         Ok(matches!(answer.trim_ascii().to_ascii_lowercase().as_slice(), b"y" | b"yes"))
     }
+}
+
+/// Rows under the headers of a table, as text.
+pub fn table(rows: &[Value], columns: &[(&str, &str)]) -> String {
+    let headers: Vec<&str> = columns.iter().map(|(header, _)| *header).collect();
+    let mut table = Table::new(&headers);
+    for row in rows {
+        table.push(&columns.iter().map(|(_, key)| cell(row, key)).collect::<Vec<_>>());
+    }
+    table.render()
+}
+
+/// Each of `rows` through a template, or as JSON lines, as text.
+pub fn formatted(format: &str, rows: &[Value], headers: &[(&str, &str)]) -> Result<String> {
+    if format == "json" {
+        return Ok(rows.iter().map(|row| text::clean_json(&row.to_string()).into_owned() + "\n").collect());
+    }
+    let template = Template::parse(format).map_err(|e| Error::invalid(e.to_string()))?;
+    let wrong = |e: super::template::TemplateError| Error::invalid(e.to_string());
+    if !template.is_table() {
+        return rows.iter().map(|row| Ok(text::clean_block(&template.render(row).map_err(wrong)?).into_owned() + "\n")).collect();
+    }
+    let titles: Vec<(&str, &str)> = headers.iter().map(|(header, key)| (*key, *header)).collect();
+    let mut table = Table::new(&template.header(&titles).map_err(wrong)?.split('\t').collect::<Vec<_>>());
+    for row in rows {
+        table.push(&template.render(row).map_err(wrong)?.split('\t').collect::<Vec<_>>());
+    }
+    Ok(table.render())
 }
 
 /// A cell of the usual table.

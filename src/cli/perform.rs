@@ -1,7 +1,7 @@
 //! A verb done: its job run by the engine, its result printed by the face.
 
 use super::face::Face;
-use super::verb::{ContainerVerb, ImageVerb, Listing, Showing, SystemVerb, Verb, VolumeVerb};
+use super::verb::{ContainerVerb, HealthcheckVerb, ImageVerb, Listing, Showing, SystemVerb, Verb, VolumeVerb};
 use super::{inspect, processes, rows, size, terminal, text, transfer, when};
 use crate::engine::{Engine, Error, Job, Kind, Result};
 use crate::job;
@@ -21,6 +21,7 @@ pub async fn perform(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32
         Verb::Attach(job) => processes::attach(job, engine, face).await,
         Verb::Logs(job) => processes::logs(job, engine, face).await,
         Verb::Wait(job) => wait(job, engine, face).await,
+        Verb::Healthcheck(HealthcheckVerb::Run(job)) => run(job, engine, face).await.map(|()| 0),
         Verb::Create(job) => create(*job, engine, face).await,
         Verb::Pull(job) => transfer::pull(job, engine, face).await,
         Verb::Push(job) => transfer::push(job, engine, face).await,
@@ -62,6 +63,12 @@ async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
         Verb::Tag(job) => run(job, engine, face).await.map(|()| 0),
         Verb::Port(job) => super::networks::port(job, engine, face).await,
         Verb::Top(job) => inspect::top(&run(job, engine, face).await?, face),
+        Verb::Stats(job) => super::stats::stats(job, engine, face).await,
+        Verb::Update(job) => {
+            let changed = run(*job, engine, face).await?;
+            changed.warnings.iter().try_for_each(|warning| face.note(&format!("WARNING: {warning}")))?;
+            several(changed.several, face)
+        }
         Verb::Diff(job) => super::differences::diff(job, engine, face).await,
         Verb::Commit(job) => {
             let id = run(job, engine, face).await?;

@@ -58,6 +58,20 @@ pub struct Streaming<J: Args> {
     pub format: Option<String>,
 }
 
+/// Figures again and again, and how they are printed.
+#[derive(Args, Clone, Debug)]
+pub struct Measuring {
+    /// The job.
+    #[command(flatten)]
+    pub job: job::stats::Stats,
+    /// Print with a template such as '{{.Name}} {{.CPUPerc}}', 'table {{.Name}}\t{{.PSI}}', or json
+    #[arg(long, value_name = "TEMPLATE|json")]
+    pub format: Option<String>,
+    /// Cut nothing short
+    #[arg(long)]
+    pub no_trunc: bool,
+}
+
 /// How a graph is written down.
 #[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Picture {
@@ -134,6 +148,9 @@ pub enum Verb {
     Unpause(job::pause::Unpause),
     /// Wait until containers have ended, and print their exit statuses
     Wait(job::wait::Wait),
+    /// Work on health checks
+    #[command(subcommand)]
+    Healthcheck(HealthcheckVerb),
     /// List containers
     Ps(Listing<job::ps::Ps>),
     /// Show what a container wrote
@@ -142,6 +159,10 @@ pub enum Verb {
     Attach(job::attach::Attach),
     /// Show the processes of a container
     Top(job::top::Top),
+    /// Show what containers use, as they use it
+    Stats(Measuring),
+    /// Change limits and restart policies of containers, running or not
+    Update(Box<job::update::Update>),
     /// Rename a container
     Rename(job::rename::Rename),
     /// Remove containers
@@ -251,6 +272,10 @@ pub enum ContainerOther {
     Attach(job::attach::Attach),
     /// Show the processes of a container
     Top(job::top::Top),
+    /// Show what containers use, as they use it
+    Stats(Measuring),
+    /// Change limits and restart policies of containers, running or not
+    Update(Box<job::update::Update>),
     /// Rename a container
     Rename(job::rename::Rename),
     /// Remove containers
@@ -295,6 +320,13 @@ pub enum ImageVerb {
     Save(job::save::Save),
     /// Read images from a tar archive
     Load(job::load::Load),
+}
+
+/// What can be done with health checks.
+#[derive(Subcommand, Clone, Debug)]
+pub enum HealthcheckVerb {
+    /// Ask a container now whether it is well
+    Run(job::healthcheck::HealthcheckRun),
 }
 
 /// What can be done to networks.
@@ -375,6 +407,8 @@ impl From<ContainerOther> for Verb {
             C::Logs(job) => Self::Logs(job),
             C::Attach(job) => Self::Attach(job),
             C::Top(job) => Self::Top(job),
+            C::Stats(job) => Self::Stats(job),
+            C::Update(job) => Self::Update(job),
             C::Rename(job) => Self::Rename(job),
             C::Rm(job) => Self::Rm(job),
             C::Port(job) => Self::Port(job),

@@ -8,7 +8,7 @@ use super::verb::{ContainerOther, ContainerVerb, ImageVerb, Verb};
 use crate::engine::{Engine, Error, Result};
 use crate::job;
 use crate::tui::line::{CommandLine, Completion, Names, Voice, Working};
-use crate::tui::theme::Depth;
+use crate::tui::theme::{Depth, Signs};
 use crate::tui::work::history;
 use crate::tui::{config, run};
 use std::io::IsTerminal;
@@ -26,7 +26,8 @@ pub fn has_terminal() -> bool {
 /// Settings that cannot be followed, and a terminal that cannot be used.
 pub async fn open(engine: Engine, record: Option<PathBuf>, first: Vec<Vec<String>>) -> Result<i32> {
     let variable = |name: &str| std::env::var(name).ok();
-    let config = config::load(&config::folders(variable)).map_err(|error| Error::invalid(error.to_string()))?;
+    let mut config = config::load(&config::folders(variable)).map_err(|error| Error::invalid(error.to_string()))?;
+    config.charts.get_or_insert(Signs::detect(variable));
     let depth = Depth::detect(variable);
     run::run(engine, run::Options { config, depth, line: Arc::new(Verbs), record, history: history::path(variable), first }).await
 }

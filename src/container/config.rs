@@ -40,6 +40,9 @@ pub struct Config {
     pub stop_signal: Option<String>,
     /// Seconds between the stop signal and SIGKILL; 10 if absent, [`FOREVER`] for no SIGKILL at all.
     pub stop_timeout: Option<u64>,
+    /// What a line for a shell is given to, as the image's `SHELL` says; `/bin/sh -c` if empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shell: Vec<String>,
     /// How it is asked whether it is well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub healthcheck: Option<HealthCheck>,

@@ -194,10 +194,44 @@ pub struct Resources {
     pub cpuset_mems: Option<String>,
     /// Most processes and threads.
     pub pids_limit: Option<u64>,
+    /// How readily the kernel swaps its memory out, 0 … 100 (cgroup v1 only); the machine's own inclination if absent.
+    pub memory_swappiness: Option<u64>,
     /// Relative weight of block I/O, 10 … 1000.
     pub blkio_weight: Option<u16>,
+    /// Another weight on these disks.
+    pub blkio_weight_device: Vec<DeviceWeight>,
+    /// Most bytes a second read from these disks.
+    pub blkio_device_read_bps: Vec<DeviceRate>,
+    /// Most bytes a second written to these disks.
+    pub blkio_device_write_bps: Vec<DeviceRate>,
+    /// Most operations a second that read from these disks.
+    #[serde(rename = "BlkioDeviceReadIOps")]
+    pub blkio_device_read_iops: Vec<DeviceRate>,
+    /// Most operations a second that write to these disks.
+    #[serde(rename = "BlkioDeviceWriteIOps")]
+    pub blkio_device_write_iops: Vec<DeviceRate>,
     /// The OOM killer does not touch it (cgroup v1 only).
     pub oom_kill_disable: bool,
+}
+
+/// A limit of what is done to one disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeviceRate {
+    /// The disk's node on this machine.
+    pub path: String,
+    /// The most in a second.
+    pub rate: u64,
+}
+
+/// A weight on one disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeviceWeight {
+    /// The disk's node on this machine.
+    pub path: String,
+    /// 10 … 1000.
+    pub weight: u16,
 }
 
 /// Where output goes.

@@ -5,6 +5,7 @@ pub mod config;
 pub mod detach;
 pub mod health;
 pub mod host_config;
+pub mod length;
 pub mod name;
 pub mod network;
 pub mod past;
@@ -12,16 +13,18 @@ pub mod place;
 pub mod port;
 pub mod restart;
 pub mod state;
+pub mod update;
 
 pub use cidr::Cidr;
 pub use config::Config;
 pub use health::{Health, HealthCheck, HealthStatus, OnFailure, Probe};
-pub use host_config::{HostConfig, LogConfig, Mount, MountKind, NetworkMode, Resources};
+pub use host_config::{DeviceRate, DeviceWeight, HostConfig, LogConfig, Mount, MountKind, NetworkMode, Resources};
 pub use network::{Attachment, Endpoint, Network, Subnet};
 pub use place::Place;
 pub use port::{PortBinding, Protocol, Published};
 pub use restart::RestartPolicy;
 pub use state::{State, Status, Transition};
+pub use update::Update;
 
 use crate::id::{ContainerId, ImageId, LayerId};
 use serde::{Deserialize, Serialize};

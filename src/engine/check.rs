@@ -178,7 +178,7 @@ pub struct Machine {
 
 /// What of these limits this machine takes and does not heed, a sentence each. What it does not even take is an error.
 pub fn unheeded(limits: &Resources) -> Vec<String> {
-    if limits.blkio_weight.is_none() || crate::execdriver::native::heeds_io_weight() {
+    if (limits.blkio_weight.is_none() && limits.blkio_weight_device.is_empty()) || crate::execdriver::native::heeds_io_weight() {
         return Vec::new();
     }
     vec!["--blkio-weight has no effect here: no disk has a scheduler that knows weights (bfq does: /sys/block/DISK/queue/scheduler)".to_owned()]

@@ -2,7 +2,7 @@
 
 use super::images::{Image, NewImage, new_name};
 use super::{Engine, Error, Result};
-use crate::container::{Config, Container};
+use crate::container::{Config, Container, HealthCheck};
 use crate::graph::diff::{Changed, Limits, pack_changes};
 use crate::graph::image::{Addition, Image as Document, build};
 use crate::graph::layer::unpack;
@@ -155,6 +155,7 @@ fn change(config: &mut Config, line: &str) -> Result<()> {
     match word.to_ascii_uppercase().as_str() {
         "CMD" => config.cmd = words()?,
         "ENTRYPOINT" => config.entrypoint = words()?,
+        "HEALTHCHECK" => config.healthcheck = Some(HealthCheck::instruction(rest).map_err(|why| wrong(&why))?),
         "USER" => rest.clone_into(&mut config.user),
         "WORKDIR" if rest.starts_with('/') => rest.clone_into(&mut config.working_dir),
         "STOPSIGNAL" => config.stop_signal = Some(rest.to_owned()),
@@ -168,7 +169,7 @@ fn change(config: &mut Config, line: &str) -> Result<()> {
         }
         "EXPOSE" => config.exposed_ports.extend(rest.split_whitespace().map(|port| if port.contains('/') { port.to_owned() } else { format!("{port}/tcp") })),
         "VOLUME" => config.volumes.extend(if rest.starts_with('[') { words()? } else { rest.split_whitespace().map(str::to_owned).collect() }),
-        _ => return Err(wrong("expected CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME or an absolute WORKDIR")),
+        _ => return Err(wrong("expected CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, STOPSIGNAL, USER, VOLUME or an absolute WORKDIR")),
     }
     Ok(())
 }

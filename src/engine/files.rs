@@ -2,7 +2,7 @@
 
 use super::recovery::exec_driver;
 use super::{Engine, Error, Result};
-use crate::container::{Config, Container, HostConfig, MountKind};
+use crate::container::{Config, Container, HostConfig, MountKind, Resources};
 use crate::graph::diff::{self, Pack};
 use crate::graphdriver::{Base, Change, ChangeKind, GraphDriver};
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -144,6 +144,8 @@ impl Engine {
                 "Error": state.error,
                 "StartedAt": time(state.started_at),
                 "FinishedAt": time(state.finished_at),
+                // Also where there is none: templates ask for it.
+                "Health": state.health,
             },
             "Image": container.image_id,
             "Name": format!("/{}", container.name),
@@ -184,6 +186,7 @@ fn config(container: &Container) -> Value {
 /// A configuration as docker shows it: volumes and ports are the keys of an object.
 pub fn shown(config: &Config) -> Value {
     let mut value = serde_json::to_value(config).unwrap_or_default();
+    value["Healthcheck"] = json!(config.healthcheck);
     if config.stop_timeout == Some(crate::container::config::FOREVER) {
         value["StopTimeout"] = json!(-1);
     }
@@ -219,14 +222,13 @@ fn is_empty(root: &OwnedFd, path: &Path) -> bool {
 
 fn host_config(container: &Container) -> Value {
     let host = &container.host_config;
-    let limits = &host.resources;
-    let number = |value: Option<u64>| value.map_or(json!(0), |value| if value == u64::MAX { json!(-1) } else { json!(value) });
-    json!({
+    let mut value = json!({
         "Binds": host.mounts.iter().filter(|m| m.kind != MountKind::Tmpfs).map(|m| format!("{}:{}{}", m.name.as_deref().unwrap_or(&m.source), m.destination, if m.read_only { ":ro" } else { "" })).collect::<Vec<_>>(),
         "NetworkMode": host.network_mode.name(),
         "PortBindings": port_bindings(host),
         "PublishAllPorts": host.publish_all,
         "RestartPolicy": { "Name": host.restart_policy.name(), "MaximumRetryCount": match host.restart_policy { crate::container::RestartPolicy::OnFailure(most) => most, _ => 0 } },
+        "HealthOnFailure": host.health_on_failure,
         "AutoRemove": host.auto_remove,
         "ReadonlyRootfs": host.readonly_rootfs,
         "CapAdd": host.cap_add,
@@ -247,6 +249,16 @@ fn host_config(container: &Container) -> Value {
         "UTSMode": if host.host_uts { "host" } else { "" },
         "Ulimits": host.ulimits.iter().map(|(name, (soft, hard))| json!({ "Name": name, "Soft": soft, "Hard": hard })).collect::<Vec<_>>(),
         "Devices": host.devices.iter().map(|(here, inside, mode)| json!({ "PathOnHost": here, "PathInContainer": inside, "CgroupPermissions": mode })).collect::<Vec<_>>(),
+    });
+    if let (Value::Object(all), Value::Object(limits)) = (&mut value, limits(&host.resources)) {
+        all.extend(limits);
+    }
+    value
+}
+
+fn limits(limits: &Resources) -> Value {
+    let number = |value: Option<u64>| value.map_or(json!(0), |value| if value == u64::MAX { json!(-1) } else { json!(value) });
+    json!({
         "Memory": number(limits.memory),
         "MemoryReservation": number(limits.memory_reservation),
         "MemorySwap": number(limits.memory_swap.or_else(|| limits.memory.map(|bytes| bytes.saturating_mul(2)))),
@@ -257,7 +269,13 @@ fn host_config(container: &Container) -> Value {
         "CpusetCpus": limits.cpuset_cpus.as_deref().unwrap_or_default(),
         "CpusetMems": limits.cpuset_mems.as_deref().unwrap_or_default(),
         "PidsLimit": limits.pids_limit,
+        "MemorySwappiness": limits.memory_swappiness,
         "BlkioWeight": limits.blkio_weight.unwrap_or(0),
+        "BlkioWeightDevice": limits.blkio_weight_device,
+        "BlkioDeviceReadBps": limits.blkio_device_read_bps,
+        "BlkioDeviceWriteBps": limits.blkio_device_write_bps,
+        "BlkioDeviceReadIOps": limits.blkio_device_read_iops,
+        "BlkioDeviceWriteIOps": limits.blkio_device_write_iops,
         "OomKillDisable": limits.oom_kill_disable,
     })
 }

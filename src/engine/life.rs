@@ -177,6 +177,18 @@ impl Engine {
         self.ask(container, if frozen { Request::Pause } else { Request::Unpause }).await?.ok_or_else(not_running)
     }
 
+    /// Asks a running container whether it is well, now.
+    ///
+    /// # Errors
+    /// It is not, and why; it does not run, is paused, or has no health check.
+    pub async fn probe(&self, container: &Container) -> Result<()> {
+        let not_running = || Error::conflict(format!("container {} is not running", container.name));
+        match container.state.status {
+            Status::Running | Status::Paused => self.ask(container, Request::Probe).await?.ok_or_else(not_running),
+            _ => Err(not_running()),
+        }
+    }
+
     /// Waits until the container's process has ended, and gives its status; at once if it does not run.
     pub async fn wait(&self, id: &ContainerId) -> Result<i32> {
         let mut last = 0;

@@ -31,6 +31,7 @@ pub mod removal;
 pub mod shell;
 pub mod snapshot;
 pub mod stats;
+mod update;
 mod view;
 pub mod volumes;
 
@@ -102,6 +103,10 @@ impl Engine {
     /// Opens the store, made if it is not there, and sweeps what crashes left behind.
     pub fn open(options: Options) -> Result<Self> {
         let place = &options.place;
+        // Also for what needs no driver: a name that means nothing is a slip that is better told than passed over.
+        if let Some(wanted) = &options.storage_driver {
+            graphdriver::named(wanted).map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
+        }
         for folder in [&place.root, &place.run_root] {
             make_private(folder)?;
         }

@@ -5,7 +5,7 @@ use super::containers::{event_row, from_row, record_event, to_row};
 use super::network::{self, rows};
 use super::{event, lock, process, removal};
 use crate::container::network::Traffic;
-use crate::container::{Attachment, Container, HostConfig, Network, NetworkMode, PortBinding, Published, Status, Transition};
+use crate::container::{Attachment, Container, Health, HealthStatus, HostConfig, Network, NetworkMode, PortBinding, Published, Status, Transition};
 use crate::graphdb::GraphDb;
 use crate::graphdriver;
 use crate::id::NetworkId;
@@ -76,17 +76,22 @@ impl Store {
         Ok(())
     }
 
-    /// Changes the container's row; `change` may refuse.
+    /// Changes the container's row and tells everybody; `change` may refuse.
     fn update(&mut self, change: impl FnOnce(&mut Container) -> Result<(), String>, action: Option<&str>, more: &[(&str, String)]) -> Result<(), String> {
+        self.write(change, action, more)?;
+        event::poke(&self.task.place);
+        Ok(())
+    }
+
+    /// Changes the container's row.
+    fn write(&mut self, change: impl FnOnce(&mut Container) -> Result<(), String>, action: Option<&str>, more: &[(&str, String)]) -> Result<(), String> {
         let (db, task) = self.opened()?;
         let row = db.container(task.container.id.as_str()).map_err(text)?.ok_or("the container is gone from the store")?;
         let mut container = from_row(&row).map_err(text)?;
         change(&mut container)?;
         let new = to_row(&container).map_err(text)?;
         let event = action.map(|action| event_row(&container, action, more));
-        db.set_state(&new.id, &row.status, &new.status, &new.state, !container.state.status.is_alive(), event.as_ref()).map_err(text)?;
-        event::poke(&task.place);
-        Ok(())
+        db.set_state(&new.id, &row.status, &new.status, &new.state, !container.state.status.is_alive(), event.as_ref()).map_err(text)
     }
 }
 
@@ -111,6 +116,7 @@ impl Record for Store {
             state.error.clear();
             state.restart_count = if again { state.restart_count + 1 } else { 0 };
             state.stopped_by_user = false;
+            state.health = Health::anew(container.config.healthcheck.as_ref(), state.health.as_ref());
             Ok(())
         };
         self.update(change, Some("start"), &[])
@@ -144,6 +150,18 @@ impl Record for Store {
 
     fn out_of_memory(&mut self) -> Result<(), String> {
         self.event("oom", &[])
+    }
+
+    fn health(&mut self, health: &Health, turned: Option<HealthStatus>) -> Result<(), String> {
+        let change = |container: &mut Container| {
+            container.state.health = Some(health.clone());
+            Ok(())
+        };
+        // Only what people see at a glance is worth waking others for: on a machine where all is well nobody is.
+        match turned {
+            Some(status) => self.update(change, Some(&format!("health_status: {}", status.as_str())), &[]),
+            None => self.write(change, None, &[]),
+        }
     }
 
     fn restarting(&mut self, status: i32, oom_killed: bool) -> Result<(), String> {
@@ -222,6 +240,14 @@ impl Record for Store {
             host.publish_all = false;
         })?;
         event::poke(&self.task.place);
+        Ok(())
+    }
+
+    fn updated(&mut self, host: &HostConfig) -> Result<(), String> {
+        let (resources, policy) = (host.resources.clone(), host.restart_policy);
+        self.rewrite(|host| (host.resources, host.restart_policy) = (resources, policy))?;
+        // Events tell of changes; one that cannot be told must not undo the change.
+        let _ = self.event("update", &[]);
         Ok(())
     }
 
@@ -314,4 +340,5 @@ fn ended(container: &mut Container, status: i32, oom_killed: bool) {
     state.exit_code = status;
     state.oom_killed = oom_killed;
     state.finished_at = Some(jiff::Timestamp::now());
+    state.health.iter_mut().for_each(Health::end);
 }

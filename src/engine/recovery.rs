@@ -2,7 +2,7 @@
 
 use super::containers::from_row;
 use super::{Engine, Result, lock};
-use crate::container::{Container, Status};
+use crate::container::{Container, Health, Status};
 use crate::execdriver;
 
 /// The status of a container that was lost: its monitor was killed, or the machine went down.
@@ -82,6 +82,7 @@ impl Engine {
         state.pid = 0;
         state.monitor_pid = 0;
         state.finished_at = Some(jiff::Timestamp::now());
+        state.health.iter_mut().for_each(Health::end);
         "its monitor was lost (killed, or the machine went down); what was left of it has been ended".clone_into(&mut state.error);
         for error in errors {
             state.error.push_str("; ");

@@ -9,7 +9,7 @@
 
 use crate::id::ContainerId;
 use crate::sys::fd;
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::{LinuxResources, Process, Spec};
 use rustix::event::PollFd;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -17,6 +17,7 @@ use std::path::Path;
 
 mod counters;
 mod devices;
+pub mod limits;
 pub mod machine;
 pub mod native;
 pub mod rate;
@@ -77,6 +78,8 @@ pub struct Beside<'a> {
     pub stdio: Stdio,
     /// What runs by the command's name.
     pub program: Program<'a>,
+    /// It is kept together with what it starts, where the kernel can: [`ExecDriver::end_apart`] ends them all.
+    pub apart: bool,
 }
 
 /// What a process beside the first one becomes.
@@ -99,6 +102,26 @@ pub struct Started {
     pub pidfd: OwnedFd,
     /// The terminal's other side, if one was asked for; not blocking.
     pub console: Option<OwnedFd>,
+}
+
+/// A process that sets itself up and is not waited for.
+#[derive(Debug)]
+pub struct Beginning {
+    /// As this machine numbers it. It is a child of the caller, to be reaped by it, also if its command never runs.
+    pub pid: i32,
+    /// Its descriptor; readable when it has ended.
+    pub pidfd: OwnedFd,
+    /// What is heard from it.
+    pub report: Box<dyn Report>,
+}
+
+/// What is heard from a process that sets itself up.
+pub trait Report: std::fmt::Debug {
+    /// Readable when there is something to hear.
+    fn fd(&self) -> &OwnedFd;
+
+    /// Whether its command runs, or why not; `None` if nothing is known yet. Never waits.
+    fn hear(&mut self) -> Option<Result<(), StartError>>;
 }
 
 /// Why a process did not start.
@@ -142,17 +165,6 @@ pub trait Meter: Send {
     fn read(&mut self, usage: &mut Usage) -> io::Result<bool>;
 }
 
-/// Makes room for the descriptors of so many meters, as far as this process may; returns for how many there is room, beside
-/// everything else that it does. What it starts from now on is not concerned.
-pub fn make_room(meters: usize) -> usize {
-    /// For everything else.
-    const OTHERS: u64 = 512;
-    let each = METER_DESCRIPTORS as u64;
-    let may = fd::allow_more((meters as u64).saturating_mul(each).saturating_add(OTHERS));
-    // Where there is little, the others get half of it.
-    usize::try_from(may.saturating_sub(OTHERS.min(may / 2)) / each).unwrap_or(meters)
-}
-
 /// Tells at once when a container's memory has run out, and how often it was refused something.
 pub trait Alarm: Send {
     /// What to wait for with `poll`; nothing where the kernel wakes nobody. The kernel tells before it has killed.
@@ -171,6 +183,17 @@ pub struct Refusals {
     pub processes: Option<u64>,
 }
 
+/// Makes room for the descriptors of so many meters, as far as this process may; returns for how many there is room, beside
+/// everything else that it does. What it starts from now on is not concerned.
+pub fn make_room(meters: usize) -> usize {
+    /// For everything else.
+    const OTHERS: u64 = 512;
+    let each = METER_DESCRIPTORS as u64;
+    let may = fd::allow_more((meters as u64).saturating_mul(each).saturating_add(OTHERS));
+    // Where there is little, the others get half of it.
+    usize::try_from(may.saturating_sub(OTHERS.min(may / 2)) / each).unwrap_or(meters)
+}
+
 /// A driver of processes.
 pub trait ExecDriver: Send + Sync {
     /// As `--exec-driver` names it.
@@ -184,8 +207,22 @@ pub trait ExecDriver: Send + Sync {
     /// Starts a process beside the first one.
     fn exec(&self, beside: Beside<'_>) -> Result<Started, StartError>;
 
+    /// Begins with a process beside the first one, with streams, and does not wait for what only the process itself does: what
+    /// the container does to its files or its cgroups holds up nobody else.
+    fn begin(&self, beside: Beside<'_>) -> Result<Beginning, StartError>;
+
+    /// Kills what was begun apart in the container, and all that it started. Does not wait for their end. Where the kernel
+    /// cannot keep them together this does nothing: the process itself is the caller's to kill.
+    fn end_apart(&self, id: &ContainerId) -> io::Result<()>;
+
     /// Freezes (`true`) or thaws (`false`) every process.
     fn freeze(&self, id: &ContainerId, frozen: bool) -> io::Result<()>;
+
+    /// Changes limits of a container that runs (or is frozen), as `limits::change` tells them: all of them, or none. Rules about
+    /// devices are not changed.
+    ///
+    /// An error says what the kernel refused and why; what was changed before it is put back.
+    fn update(&self, id: &ContainerId, resources: &LinuxResources) -> io::Result<()>;
 
     /// The container's processes, as this machine numbers them.
     fn processes(&self, id: &ContainerId) -> io::Result<Vec<i32>>;

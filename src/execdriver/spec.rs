@@ -4,9 +4,10 @@
 //! knows the standard, so that a driver gets exactly what an OCI runtime would get from a file.
 //! Source: OCI runtime specification, config.md and config-linux.md; defaults as Docker's.
 
-use super::devices::{device_rules, devices};
+use super::devices::devices;
+use super::limits::resources;
 use super::user::User;
-use crate::container::{Container, HostConfig, Mount, MountKind, NetworkMode, Resources};
+use crate::container::{Container, HostConfig, Mount, MountKind, NetworkMode};
 use oci_spec::runtime::{Process, Spec};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -221,7 +222,7 @@ pub fn spec(container: &Container, user: &User, files: &Files) -> Result<Spec, S
         "mounts": mounts(host, files),
         "linux": {
             "namespaces": namespaces(host, files),
-            "resources": resources(host),
+            "resources": resources(host)?,
             "sysctl": host.sysctls,
             "maskedPaths": masked,
             "readonlyPaths": read_only,
@@ -305,62 +306,6 @@ fn own_mount(own: &Mount) -> Value {
     json!({ "destination": own.destination, "type": "bind", "source": own.source, "options": options })
 }
 
-/// Limits as the standard has them; microseconds for processors, bytes for memory.
-pub fn resources(host: &HostConfig) -> Value {
-    let Resources {
-        memory,
-        memory_reservation,
-        memory_swap,
-        nano_cpus,
-        cpu_quota,
-        cpu_period,
-        cpu_shares,
-        cpuset_cpus,
-        cpuset_mems,
-        pids_limit,
-        blkio_weight,
-        oom_kill_disable,
-    } = &host.resources;
-    let mut value = json!({ "devices": device_rules(host) });
-    let put = |value: &mut Value, group: &str, key: &str, number: Value| value[group][key] = number;
-    if let Some(bytes) = memory {
-        put(&mut value, "memory", "limit", json!(bytes));
-        let swap = match memory_swap {
-            Some(u64::MAX) => json!(-1),
-            Some(both) => json!(both),
-            None => json!(bytes.saturating_mul(2)),
-        };
-        put(&mut value, "memory", "swap", swap);
-    }
-    if let Some(bytes) = memory_reservation {
-        put(&mut value, "memory", "reservation", json!(bytes));
-    }
-    if *oom_kill_disable {
-        put(&mut value, "memory", "disableOOMKiller", json!(true));
-    }
-    if let Some(nano) = nano_cpus {
-        put(&mut value, "cpu", "period", json!(100_000));
-        put(&mut value, "cpu", "quota", json!((nano / 10_000).max(1_000)));
-    }
-    for (key, number) in [("quota", cpu_quota.map(|n| json!(n))), ("period", cpu_period.map(|n| json!(n))), ("shares", cpu_shares.map(|n| json!(n)))] {
-        if let Some(number) = number {
-            put(&mut value, "cpu", key, number);
-        }
-    }
-    for (key, list) in [("cpus", cpuset_cpus), ("mems", cpuset_mems)] {
-        if let Some(list) = list {
-            put(&mut value, "cpu", key, json!(list));
-        }
-    }
-    if let Some(limit) = pids_limit {
-        put(&mut value, "pids", "limit", json!(limit));
-    }
-    if let Some(weight) = blkio_weight {
-        put(&mut value, "blockIO", "weight", json!(weight));
-    }
-    value
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -379,13 +324,5 @@ mod tests {
         assert_eq!(names(&["NET_ADMIN"], &["ALL"]), ["CAP_NET_ADMIN"]);
         assert_eq!(names(&["ALL"], &["SYS_ADMIN"]).len(), 40);
         assert!(!names(&[], &["CHOWN"]).contains(&"CAP_CHOWN".to_owned()));
-    }
-
-    #[test]
-    fn half_a_processor_is_half_a_period() {
-        let host = HostConfig { resources: Resources { nano_cpus: Some(500_000_000), memory: Some(1 << 20), ..Resources::default() }, ..HostConfig::default() };
-        let value = resources(&host);
-        assert_eq!((value["cpu"]["quota"].as_i64(), value["cpu"]["period"].as_i64()), (Some(50_000), Some(100_000)));
-        assert_eq!(value["memory"]["swap"].as_i64(), Some(2 << 20));
     }
 }

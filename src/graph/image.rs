@@ -3,7 +3,7 @@
 //! Source of the fields: OCI image specification, config.md; Docker's additions are kept where they stand and not read.
 
 use super::invalid;
-use crate::container::Config;
+use crate::container::{Config, HealthCheck};
 use crate::id::{self, DiffId, Digest, ImageId, LayerId};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
@@ -130,6 +130,27 @@ struct DocumentConfig {
     #[serde(deserialize_with = "nullable")]
     stop_signal: String,
     stop_timeout: Option<u64>,
+    #[serde(deserialize_with = "nullable")]
+    shell: Vec<String>,
+    #[serde(deserialize_with = "health_check")]
+    healthcheck: Option<HealthCheck>,
+}
+
+/// A health check; what is none, or holds something else than it should, must not keep the image out.
+fn health_check<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<HealthCheck>, D::Error> {
+    let Value::Object(read) = Value::deserialize(deserializer)? else { return Ok(None) };
+    let test = read.get("Test").and_then(|test| Vec::deserialize(test).ok()).unwrap_or_default();
+    // What is no length of time is refused as one that is too short, where a container is made of it.
+    let time = |name: &str| read.get(name).and_then(Value::as_i64).map_or(0, |time| u64::try_from(time).unwrap_or(1));
+    let retries = read.get("Retries").and_then(Value::as_i64).map_or(0, |retries| u32::try_from(retries.max(0)).unwrap_or(u32::MAX));
+    Ok(Some(HealthCheck {
+        test,
+        interval: time("Interval"),
+        timeout: time("Timeout"),
+        retries,
+        start_period: time("StartPeriod"),
+        start_interval: time("StartInterval"),
+    }))
 }
 
 impl From<DocumentConfig> for Config {
@@ -145,6 +166,8 @@ impl From<DocumentConfig> for Config {
             exposed_ports: read.exposed_ports,
             stop_signal: Some(read.stop_signal).filter(|signal| !signal.is_empty()),
             stop_timeout: read.stop_timeout,
+            shell: read.shell,
+            healthcheck: read.healthcheck,
             ..Self::default()
         }
     }
@@ -236,7 +259,7 @@ pub fn architecture() -> &'static str {
 }
 
 /// The document of a new image on top of `parent`, or from nothing. What the parent's document holds that is not known
-/// here (a health check, triggers) stays.
+/// here (triggers) stays.
 ///
 /// # Errors
 /// `InvalidData` if the parent's document is no object; it was read once, so it is.
@@ -293,6 +316,8 @@ fn lay_over(mut old: Map<String, Value>, config: &Config) -> Map<String, Value> 
         ("WorkingDir", json!(config.working_dir), config.working_dir.is_empty()),
         ("Labels", json!(config.labels), config.labels.is_empty()),
         ("StopSignal", json!(config.stop_signal), config.stop_signal.is_none()),
+        ("Shell", json!(config.shell), config.shell.is_empty()),
+        ("Healthcheck", json!(config.healthcheck), config.healthcheck.is_none()),
         ("StopTimeout", json!(config.stop_timeout), config.stop_timeout.is_none_or(|seconds| seconds == crate::container::config::FOREVER)),
     ];
     for (name, value, absent) in fields {
@@ -314,7 +339,7 @@ mod tests {
         format!(
             r#"{{"architecture":"amd64","os":"linux","created":"2024-01-02T03:04:05.678Z","author":null,"container":"x",
             "config":{{"Hostname":"h","User":"app","Env":["PATH=/bin"],"Entrypoint":null,"Cmd":["sh"],"Volumes":null,"WorkingDir":"","Labels":{{"a":"b"}},
-            "ExposedPorts":{{"80/tcp":{{}}}},"Healthcheck":{{"Test":["NONE"]}},"OnBuild":null,"StopSignal":"SIGQUIT"}},
+            "ExposedPorts":{{"80/tcp":{{}}}},"Healthcheck":{{"Test":["CMD-SHELL","a"],"Interval":5000000,"Timeout":-1,"Retries":null}},"Shell":["bash","-c"],"OnBuild":["RUN x"],"StopSignal":"SIGQUIT"}},
             "rootfs":{{"type":"layers","diff_ids":["sha256:{diff}"]}},
             "history":[{{"created":"bad","created_by":"one"}},{{"created_by":null,"empty_layer":true}}]}}"#
         )
@@ -330,6 +355,11 @@ mod tests {
         assert!(image.config.exposed_ports.contains("80/tcp"));
         assert_eq!(image.config.stop_signal.as_deref(), Some("SIGQUIT"));
         assert_eq!(image.created.unwrap().to_string(), "2024-01-02T03:04:05.678Z");
+        let check = image.config.healthcheck.as_ref().unwrap();
+        assert_eq!(
+            (check.command(&image.config.shell).unwrap().join(" ").as_str(), check.interval, check.too_short()),
+            ("bash -c a", 5_000_000, Some("Timeout"))
+        );
         assert_eq!((image.history.len(), image.history[0].created, image.history[1].empty_layer), (2, None, true));
         assert_eq!(image.layer_ids(), image.diff_ids);
     }
@@ -343,12 +373,24 @@ mod tests {
         let child = build(Some(&parent), &addition).unwrap();
         assert_eq!(child.diff_ids, [parent.diff_ids[0].clone(), layer]);
         assert_eq!((child.history.len(), child.history[2].comment.as_str()), (3, "why"));
+        assert_eq!(child.config.healthcheck, parent.config.healthcheck);
         assert_eq!((child.config.cmd[0].as_str(), child.config.user.as_str()), ("run", "app"));
         let raw = String::from_utf8(child.raw().to_vec()).unwrap();
-        assert!(raw.contains("Healthcheck") && !raw.contains("container\"") && !raw.contains("not an image's"), "{raw}");
+        assert!(raw.contains("OnBuild") && !raw.contains("container\"") && !raw.contains("not an image's"), "{raw}");
         let tagged = build(Some(&child), &Addition::default()).unwrap();
         assert_eq!((tagged.diff_ids.len(), tagged.config.clone()), (2, child.config));
         assert!(tagged.history[3].empty_layer);
+    }
+
+    #[test]
+    fn a_health_check_that_is_none_keeps_no_image_out() {
+        for (check, expected) in
+            [("null", None), ("7", None), (r#"["CMD"]"#, None), ("{}", Some("{}")), (r#"{"Test":"x","Interval":"y","Retries":-3}"#, Some("{}"))]
+        {
+            let raw = format!(r#"{{"config":{{"Healthcheck":{check}}},"rootfs":{{"type":"layers","diff_ids":[]}}}}"#);
+            let read = Image::parse(raw.into_bytes()).unwrap().config.healthcheck;
+            assert_eq!(read.map(|read| serde_json::to_string(&read).unwrap()).as_deref(), expected, "{check}");
+        }
     }
 
     #[test]

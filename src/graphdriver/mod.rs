@@ -161,19 +161,27 @@ pub const LATER: &[&str] = &["btrfs", "devmapper", "aufs"];
 /// A driver that was passed over, and why.
 pub type PassedOver = (&'static str, String);
 
+/// The driver of this name.
+///
+/// # Errors
+/// There is none: a sentence that names those there are.
+pub fn named(wanted: &str) -> io::Result<(&'static str, Open)> {
+    // Docker's name for the same layout, which many an environment still sets.
+    let wanted = if wanted == "overlay2" { "overlay" } else { wanted };
+    DRIVERS.iter().find(|(name, _)| *name == wanted).copied().ok_or_else(|| {
+        let known: Vec<_> = DRIVERS.iter().map(|(name, _)| *name).collect();
+        let why = if LATER.contains(&wanted) { "is not in this version" } else { "does not exist" };
+        io::Error::new(io::ErrorKind::InvalidInput, format!("storage driver {wanted:?} {why}: choose one of {}", known.join(", ")))
+    })
+}
+
 /// Opens the driver `wanted`, or else the first that opens, with those passed over on the way.
 ///
 /// # Errors
 /// The wanted driver does not exist or does not open, or none opens: a sentence that says why for each.
 pub fn open(root: &Path, wanted: Option<&str>) -> io::Result<(Box<dyn GraphDriver>, Vec<PassedOver>)> {
     if let Some(wanted) = wanted {
-        // Docker's name for the same layout, which many an environment still sets.
-        let wanted = if wanted == "overlay2" { "overlay" } else { wanted };
-        let Some((name, open)) = DRIVERS.iter().find(|(name, _)| *name == wanted) else {
-            let known: Vec<_> = DRIVERS.iter().map(|(name, _)| *name).collect();
-            let why = if LATER.contains(&wanted) { "is not in this version" } else { "does not exist" };
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("storage driver {wanted:?} {why}: choose one of {}", known.join(", "))));
-        };
+        let (name, open) = named(wanted)?;
         return open(root).map(|driver| (driver, Vec::new())).map_err(|error| io::Error::new(error.kind(), format!("storage driver {name}: {error}")));
     }
     let mut passed = Vec::new();

@@ -14,7 +14,7 @@ pub struct Commit {
     /// What changed
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<String>,
-    /// A Dockerfile instruction: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR (repeatable)
+    /// A Dockerfile instruction: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR (repeatable)
     #[arg(short, long, value_name = "INSTRUCTION")]
     pub change: Vec<String>,
     /// Freeze the container meanwhile

@@ -125,6 +125,7 @@ fn make(options: &ContainerOptions, mut host: HostConfig, source: Source, contex
     let engine = &context.engine;
     let config = settle::config(options, source.config)?;
     let mut warnings = attachments::resolve(&mut host, &config, engine)?;
+    warnings.extend(options.health.unheeded(&config)?);
     settle::image_volumes(&config, &mut host);
     volumes_from(options, &mut host, context)?;
     for (path, _, _) in &host.devices {

@@ -128,7 +128,8 @@ fn one(happening: &Happening, key: &str, value: &str) -> bool {
     let is = |kind: &str| happening.kind == kind && (happening.actor.id.starts_with(value) || attribute("name") == value);
     match key {
         "type" => happening.kind == value,
-        "event" => happening.action == value,
+        // `health_status` means each of them.
+        "event" => happening.action == value || happening.action.split_once(": ").is_some_and(|(name, _)| name == value),
         "image" => is("image") || (happening.kind == "container" && attribute("image") == value),
         "label" => match value.split_once('=') {
             Some((name, expected)) => attribute(name) == expected,

@@ -1,14 +1,14 @@
 //! The options that `run` and `create` share, as the command line spells them.
 
+use super::limits::LimitOptions;
 use clap::Args;
 use std::path::PathBuf;
 
 /// Options of docker's, of these verbs and others, that this version knows by name and cannot carry yet.
-pub const LATER: [&str; 48] = [
+pub const LATER: [&str; 35] = [
     "--annotation",
     "--attachable",
     "--aux-address",
-    "--blkio-weight-device",
     "--cgroupns",
     "--checkpoint",
     "--checkpoint-dir",
@@ -20,20 +20,10 @@ pub const LATER: [&str; 48] = [
     "--cpu-rt-runtime",
     "--details",
     "--device-cgroup-rule",
-    "--device-read-bps",
-    "--device-read-iops",
-    "--device-write-bps",
-    "--device-write-iops",
     "--disable-content-trust",
     "--driver-opt",
     "--gpus",
     "--gw-priority",
-    "--health-cmd",
-    "--health-interval",
-    "--health-retries",
-    "--health-start-interval",
-    "--health-start-period",
-    "--health-timeout",
     "--ingress",
     "--io-maxbandwidth",
     "--io-maxiops",
@@ -44,8 +34,6 @@ pub const LATER: [&str; 48] = [
     "--kernel-memory",
     "--link",
     "--link-local-ip",
-    "--memory-swappiness",
-    "--no-healthcheck",
     "--runtime",
     "--scope",
     "--storage-opt",
@@ -151,39 +139,9 @@ pub struct ContainerOptions {
     /// Say that a port is served inside
     #[arg(long, value_name = "PORT[/PROTOCOL]")]
     pub expose: Vec<String>,
-    /// Most memory (512m, 2g)
-    #[arg(short, long, value_name = "BYTES")]
-    pub memory: Option<String>,
-    /// Memory kept under pressure
-    #[arg(long, value_name = "BYTES")]
-    pub memory_reservation: Option<String>,
-    /// Most memory and swap together (-1: no limit on swap)
-    #[arg(long, value_name = "BYTES", allow_hyphen_values = true)]
-    pub memory_swap: Option<String>,
-    /// Most processors (0.5, 2)
-    #[arg(long, value_name = "NUMBER")]
-    pub cpus: Option<String>,
-    /// Relative weight among containers
-    #[arg(short, long, value_name = "WEIGHT")]
-    pub cpu_shares: Option<u64>,
-    /// Length of a scheduling period in microseconds
-    #[arg(long, value_name = "MICROSECONDS")]
-    pub cpu_period: Option<u64>,
-    /// Processor time in a period, in microseconds
-    #[arg(long, value_name = "MICROSECONDS", allow_hyphen_values = true)]
-    pub cpu_quota: Option<i64>,
-    /// Processors it may use (0-2,4)
-    #[arg(long, value_name = "LIST")]
-    pub cpuset_cpus: Option<String>,
-    /// Memory nodes it may use
-    #[arg(long, value_name = "LIST")]
-    pub cpuset_mems: Option<String>,
-    /// Most processes (-1: no limit)
-    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
-    pub pids_limit: Option<i64>,
-    /// Relative weight of block I/O, 10 to 1000
-    #[arg(long, value_name = "WEIGHT")]
-    pub blkio_weight: Option<u16>,
+    /// What it may use.
+    #[command(flatten)]
+    pub limits: LimitOptions,
     /// Keep the OOM killer away (cgroup v1 only)
     #[arg(long)]
     pub oom_kill_disable: bool,
@@ -226,12 +184,12 @@ pub struct ContainerOptions {
     /// Host name namespace: host shares this machine's
     #[arg(long, value_name = "host")]
     pub uts: Option<String>,
-    /// Restart policy: no, on-failure or on-failure:n, always, unless-stopped
-    #[arg(long, value_name = "POLICY")]
-    pub restart: Option<String>,
     /// Remove it when it has ended
     #[arg(long)]
     pub rm: bool,
+    /// How it is asked whether it is well.
+    #[command(flatten)]
+    pub health: super::health::HealthOptions,
     /// Signal that ends it politely
     #[arg(long, value_name = "SIGNAL")]
     pub stop_signal: Option<String>,

@@ -20,7 +20,7 @@ pub struct Ps {
     /// With sizes
     #[arg(short, long)]
     pub size: bool,
-    /// Filter: id, name, label, status, ancestor, exited, volume, network, publish, expose, before, since (repeatable)
+    /// Filter: id, name, label, status, health, ancestor, exited, volume, network, publish, expose, before, since (repeatable)
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub filter: Vec<String>,
 }
@@ -91,7 +91,7 @@ fn keys(wanted: &[(&str, String)]) -> Vec<String> {
 }
 
 fn filters(texts: &[String]) -> Result<Vec<(&str, &str)>> {
-    const KNOWN: [&str; 12] = ["id", "name", "label", "status", "ancestor", "exited", "volume", "before", "since", "network", "publish", "expose"];
+    const KNOWN: [&str; 13] = ["id", "name", "label", "status", "health", "ancestor", "exited", "volume", "before", "since", "network", "publish", "expose"];
     texts
         .iter()
         .map(|text| match text.split_once('=') {
@@ -99,6 +99,10 @@ fn filters(texts: &[String]) -> Result<Vec<(&str, &str)>> {
                 let states = ["created", "running", "paused", "restarting", "exited", "removing", "dead"];
                 if key == "status" && !states.contains(&value) {
                     return Err(Error::invalid(format!("invalid filter {text:?}: expected status={}", states.join("|"))));
+                }
+                let health = ["starting", "healthy", "unhealthy", "none"];
+                if key == "health" && !health.contains(&value) {
+                    return Err(Error::invalid(format!("invalid filter {text:?}: expected health={}", health.join("|"))));
                 }
                 if matches!(key, "publish" | "expose") && port_range(value).is_none() {
                     return Err(Error::invalid(format!("invalid filter {text:?}: expected {key}=PORT[-PORT][/tcp|udp|sctp]")));
@@ -136,6 +140,7 @@ fn matches(container: &Container, published: &HashMap<String, Vec<Published>>, k
         },
         "status" => container.state.status.as_str() == value,
         "exited" => container.state.status == Status::Exited && value.parse() == Ok(container.state.exit_code),
+        "health" => container.state.health.as_ref().map_or("none", |health| health.status.as_str()) == value,
         "ancestor" => container.image == value || container.image_id.as_ref().is_some_and(|id| id.as_str() == value),
         "volume" => {
             container.host_config.mounts.iter().any(|mount| mount.name.as_deref() == Some(value) || mount.destination == value || mount.source == value)
@@ -167,6 +172,7 @@ mod tests {
         for text in ["", "x", "80:80", "90-80", "80/icmp"] {
             assert_eq!(port_range(text), None, "{text}");
         }
+        assert!(filters(&["health=ill".to_owned()]).is_err() && filters(&["health=none".to_owned()]).is_ok());
         assert!(filters(&["publish=x".to_owned()]).is_err() && filters(&["expose=80/tcp".to_owned()]).is_ok());
     }
 }

@@ -3,7 +3,7 @@
 use super::options::ContainerOptions;
 use super::{attachments, mounts, values};
 use crate::container::config::set_env;
-use crate::container::{Config, HostConfig, LogConfig, Mount, MountKind, NetworkMode, Resources, RestartPolicy};
+use crate::container::{Config, HostConfig, LogConfig, Mount, MountKind, NetworkMode};
 use crate::engine::{Error, Kind, Result};
 
 /// The options' words: the image, then the command.
@@ -87,6 +87,7 @@ pub fn config(options: &ContainerOptions, image: Config) -> Result<Config> {
         config.stop_signal = Some(signal.clone());
     }
     config.stop_timeout = options.stop_timeout.or(config.stop_timeout);
+    config.healthcheck = options.health.check(config.healthcheck)?;
     Ok(config)
 }
 
@@ -121,16 +122,12 @@ fn labels(options: &ContainerOptions) -> Result<Vec<String>> {
 
 /// How this machine is to hold it. Volumes of other containers and of the image are not in it yet.
 pub fn host_config(options: &ContainerOptions) -> Result<HostConfig> {
-    let restart_policy = RestartPolicy::parse(options.restart.as_deref().unwrap_or("no")).map_err(Error::invalid)?;
-    if options.rm && restart_policy != RestartPolicy::No {
-        return Err(Error::conflict("--rm and --restart exclude each other: a removed container is not started again"));
-    }
     if let Some(other) = options.attach.iter().find(|stream| !["stdin", "stdout", "stderr"].iter().any(|known| stream.eq_ignore_ascii_case(known))) {
         return Err(Error::invalid(format!("invalid -a {other:?}: expected stdin, stdout or stderr")));
     }
     let mut host = HostConfig {
         mounts: all_mounts(options)?,
-        restart_policy,
+        health_on_failure: options.health.on_failure()?,
         auto_remove: options.rm,
         readonly_rootfs: options.read_only,
         cap_add: options.cap_add.iter().map(|c| values::capability(c)).collect::<Result<_>>()?,
@@ -138,7 +135,6 @@ pub fn host_config(options: &ContainerOptions) -> Result<HostConfig> {
         privileged: options.privileged,
         new_privileges: true,
         init: options.init,
-        resources: resources(options)?,
         shm_size: options.shm_size.as_deref().map(|size| values::bytes("--shm-size", size)).transpose()?,
         dns: options.dns.clone(),
         dns_search: options.dns_search.clone(),
@@ -152,6 +148,8 @@ pub fn host_config(options: &ContainerOptions) -> Result<HostConfig> {
         host_uts: shared_namespace("--uts", options.uts.as_deref())?,
         ..HostConfig::default()
     };
+    options.limits.update()?.apply(&mut host).map_err(Error::invalid)?;
+    host.resources.oom_kill_disable = options.oom_kill_disable;
     if host.host_uts && (options.hostname.is_some() || options.domainname.is_some()) {
         return Err(Error::conflict("--uts host and a host name of its own exclude each other"));
     }
@@ -196,59 +194,6 @@ fn shared_namespace(option: &str, value: Option<&str>) -> Result<bool> {
         Some("host") => Ok(true),
         Some(other) => Err(Error::new(Kind::Unsupported, format!("{option} {other:?} is not in this version: choose host"))),
     }
-}
-
-fn resources(options: &ContainerOptions) -> Result<Resources> {
-    let size = |option: &str, text: &Option<String>| text.as_deref().map(|text| values::bytes(option, text)).transpose();
-    let memory = size("-m", &options.memory)?.filter(|bytes| *bytes > 0);
-    let memory_swap = match options.memory_swap.as_deref() {
-        Some("-1") => Some(u64::MAX),
-        Some(text) => Some(values::bytes("--memory-swap", text)?),
-        None => None,
-    };
-    if memory.is_some_and(|bytes| bytes < 6 << 20) {
-        return Err(Error::invalid("the least memory a container may have is 6m"));
-    }
-    match (memory, memory_swap) {
-        (None, Some(swap)) if swap != u64::MAX => return Err(Error::invalid("--memory-swap needs --memory beside it")),
-        (Some(memory), Some(swap)) if swap < memory => {
-            return Err(Error::invalid("--memory-swap is memory and swap together: it cannot be less than --memory"));
-        }
-        _ => {}
-    }
-    if options.cpus.is_some() && (options.cpu_quota.is_some() || options.cpu_period.is_some()) {
-        return Err(Error::conflict("--cpus and --cpu-quota or --cpu-period exclude each other"));
-    }
-    if options.blkio_weight.is_some_and(|weight| !(10..=1000).contains(&weight)) {
-        return Err(Error::invalid("--blkio-weight: expected a number from 10 to 1000"));
-    }
-    if options.cpu_shares.is_some_and(|shares| shares != 0 && !(2..=262_144).contains(&shares)) {
-        return Err(Error::invalid("--cpu-shares: expected a number from 2 to 262144"));
-    }
-    if options.cpu_period.is_some_and(|period| !(1_000..=1_000_000).contains(&period)) {
-        return Err(Error::invalid("--cpu-period: expected 1000 to 1000000 microseconds"));
-    }
-    for (option, list, online) in
-        [("--cpuset-cpus", &options.cpuset_cpus, "/sys/devices/system/cpu/online"), ("--cpuset-mems", &options.cpuset_mems, "/sys/devices/system/node/online")]
-    {
-        if let Some(list) = list {
-            values::numbers(option, list, std::fs::read_to_string(online).ok().as_deref().map(str::trim))?;
-        }
-    }
-    Ok(Resources {
-        memory,
-        memory_reservation: size("--memory-reservation", &options.memory_reservation)?,
-        memory_swap: memory_swap.filter(|swap| *swap > 0),
-        nano_cpus: options.cpus.as_deref().map(values::nano_cpus).transpose()?,
-        cpu_quota: options.cpu_quota.filter(|quota| *quota != 0),
-        cpu_period: options.cpu_period,
-        cpu_shares: options.cpu_shares.filter(|shares| *shares > 0),
-        cpuset_cpus: options.cpuset_cpus.clone(),
-        cpuset_mems: options.cpuset_mems.clone(),
-        pids_limit: options.pids_limit.and_then(|limit| u64::try_from(limit).ok()).filter(|limit| *limit > 0),
-        blkio_weight: options.blkio_weight,
-        oom_kill_disable: options.oom_kill_disable,
-    })
 }
 
 fn log(options: &ContainerOptions) -> Result<LogConfig> {
@@ -376,7 +321,7 @@ mod tests {
         let error = image_and_command(&options(&["--gpus", "all", "busybox"])).unwrap_err();
         assert!(error.message.contains("--gpus is not in this version"), "{error}");
         assert!(image_and_command(&options(&["--bogus"])).unwrap_err().message.contains("--bogus"));
-        for (word, name) in [("--gpus=all", "--gpus"), ("--no-healthcheck", "--no-healthcheck"), ("--memory-swappiness=3", "--memory-swappiness")] {
+        for (word, name) in [("--gpus=all", "--gpus"), ("--tree", "--tree"), ("--cpu-rt-period=3", "--cpu-rt-period")] {
             let error = image_and_command(&options(&[word, "busybox"])).unwrap_err();
             assert!(error.message.contains(&format!("option {name} is not in this version")), "{error}");
         }
@@ -402,9 +347,9 @@ mod tests {
             change(&mut wanted);
             host_config(&wanted)
         };
-        assert!(with(&|o| o.memory = Some("1m".into())).is_err());
-        assert!(with(&|o| o.memory_swap = Some("64m".into())).is_err());
-        assert!(with(&|o| (o.rm, o.restart) = (true, Some("always".into()))).is_err());
+        assert!(with(&|o| o.limits.memory = Some("1m".into())).is_err());
+        assert!(with(&|o| o.limits.memory_swap = Some("64m".into())).is_err());
+        assert!(with(&|o| (o.rm, o.limits.restart) = (true, Some("always".into()))).is_err());
         assert!(with(&|o| o.volume = vec!["/a:/x".into(), "/b:/x".into()]).is_err());
         let gateway = |network: &str| with(&|o| (o.network, o.add_host) = (vec![network.into()], vec!["here:host-gateway".into()]));
         assert!(gateway("none").is_err_and(|e| e.message.contains("here:host-gateway")));
@@ -412,6 +357,6 @@ mod tests {
         assert!(with(&|o| (o.uts, o.hostname) = (Some("host".into()), Some("x".into()))).is_err());
         assert!(with(&|o| o.attach = vec!["STDERR".into()]).is_ok());
         assert!(with(&|o| o.attach = vec!["stdlog".into()]).is_err());
-        assert_eq!(with(&|o| o.memory = Some("64m".into())).unwrap().resources.memory, Some(64 << 20));
+        assert_eq!(with(&|o| o.limits.memory = Some("64m".into())).unwrap().resources.memory, Some(64 << 20));
     }
 }

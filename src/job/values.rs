@@ -23,7 +23,7 @@ pub fn bytes(option: &str, text: &str) -> Result<u64> {
     if bytes.is_finite() && (0.0..9.0e18).contains(&bytes) && number.bytes().all(|b| b.is_ascii_digit() || b == b'.') { Ok(bytes as u64) } else { Err(wrong()) }
 }
 
-/// Billionths of a processor from `0.5`, exactly: at most nine digits after the point.
+/// Billionths of a processor from `0.5`, exactly: at most nine digits after the point; nought is without limit.
 pub fn nano_cpus(text: &str) -> Result<u64> {
     let wrong = || Error::invalid(format!("invalid value {text:?} for --cpus: expected a number of processors, such as 0.5 or 2"));
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
@@ -34,9 +34,6 @@ pub fn nano_cpus(text: &str) -> Result<u64> {
     let part: u64 = format!("{part:0<9}").parse().map_err(|_| wrong())?;
     let nano = whole.checked_mul(1_000_000_000).and_then(|n| n.checked_add(part)).ok_or_else(wrong)?;
     let online = std::thread::available_parallelism().map_or(u64::MAX, |n| n.get() as u64);
-    if nano == 0 {
-        return Err(wrong());
-    }
     if nano > online.saturating_mul(1_000_000_000) {
         return Err(Error::invalid(format!("--cpus {text} is more than this machine has: the range is 0.01 to {online}.00")));
     }
@@ -148,8 +145,8 @@ mod tests {
     #[test]
     fn processors() {
         assert_eq!(nano_cpus("0.5").unwrap(), 500_000_000);
-        assert_eq!(nano_cpus("1").unwrap(), 1_000_000_000);
-        for text in ["", ".", "0", "-1", "1e3", "0.1234567891", "100000"] {
+        assert_eq!((nano_cpus("1").unwrap(), nano_cpus("0").unwrap()), (1_000_000_000, 0));
+        for text in ["", ".", "-1", "1e3", "0.1234567891", "100000"] {
             assert!(nano_cpus(text).is_err(), "{text}");
         }
     }

@@ -27,6 +27,8 @@ pub struct Client {
     pub hello: Hello,
     /// It waits for the answer to a stop.
     pub stopping: bool,
+    /// It asked whether the container is well: the answer is its reply.
+    pub asking: bool,
     gone: bool,
 }
 
@@ -43,6 +45,7 @@ impl Client {
             progress: Instant::now(),
             hello: Hello::default(),
             stopping: false,
+            asking: false,
             gone: false,
         }
     }

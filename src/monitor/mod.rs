@@ -12,9 +12,11 @@
 //! It is this program executed again, with one thread and a poll loop. It holds the lock `monitor.lock` of its
 //! container for its life, so that everybody can see whether it is there, and it outlives the engine that started it.
 
+mod checkup;
 mod client;
 mod console;
 mod etc;
+mod health;
 mod idle;
 pub mod log;
 mod network;
@@ -22,12 +24,16 @@ mod observe;
 mod packed;
 mod past;
 mod ports;
+mod probe;
 pub mod protocol;
+mod proxy;
 mod record;
 mod request;
 mod session;
 mod start;
 mod toolbox;
+mod update;
+mod wait;
 
 pub use idle::Idle;
 pub use record::{Berth, Record};

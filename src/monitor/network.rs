@@ -8,6 +8,7 @@
 //! ```
 
 use super::ports::{self, Held};
+use super::proxy::Proxy;
 use super::record::{Berth, Record};
 use super::{Task, etc};
 use crate::container::network::Traffic;
@@ -22,8 +23,10 @@ use std::time::{Duration, Instant};
 
 /// How long networks stay up when the last container has left them: one that comes meanwhile finds them there.
 const LINGER: Duration = Duration::from_millis(500);
-/// The most ports that one container publishes: each is a descriptor or two of its monitor.
-const MOST_PORTS: usize = 400;
+/// The most ports that one container publishes: each is two descriptors of its monitor and two rules.
+const MOST_PORTS: usize = 4096;
+/// With so many the monitor needs more descriptors than processes usually may have (1024).
+const MANY_PORTS: usize = 200;
 
 /// Places and ports of one container.
 #[derive(Debug)]
@@ -31,6 +34,7 @@ pub struct Harbour {
     mark: Mark,
     berths: Vec<Berth>,
     held: Vec<Held>,
+    proxy: Proxy,
     claimed: bool,
     names: Option<names::Client>,
     /// Networks that it has left already.
@@ -47,7 +51,16 @@ fn failed(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> String {
 impl Harbour {
     /// Nothing yet.
     pub fn new(place: &Place) -> Self {
-        Self { mark: Mark::of(place), berths: Vec::new(), held: Vec::new(), claimed: false, names: None, departure: Departure::default(), spent: None }
+        Self {
+            mark: Mark::of(place),
+            berths: Vec::new(),
+            held: Vec::new(),
+            proxy: Proxy::default(),
+            claimed: false,
+            names: None,
+            departure: Departure::default(),
+            spent: None,
+        }
     }
 
     /// The places on networks.
@@ -81,9 +94,15 @@ impl Harbour {
         if way_out().next().is_none() {
             return Err(format!("nothing leads to port {}/{} of the container: it is on no network but internal ones", wish.inside, wish.protocol.as_str()));
         }
+        if self.held.len() >= MANY_PORTS {
+            crate::sys::fd::allow_more(u64::MAX);
+        }
         let v6 = way_out().any(|(_, endpoint)| endpoint.address(true).is_some());
         match ports::hold(wish, v6) {
             Ok(held) => {
+                let doors = held.iter().filter_map(|held| held.door.as_ref());
+                let opened = doors.map(|door| self.proxy.open(door, wish.protocol)).collect::<io::Result<()>>();
+                opened.map_err(failed(format_args!("cannot let in who asks for {wish} at [::1]")))?;
                 self.held.extend(held);
                 Ok(())
             }
@@ -194,6 +213,23 @@ impl Harbour {
         self.names.as_mut().map_or(Ok(()), |client| client.update(settings)).map_err(failed("names"))
     }
 
+    /// What carries bytes from `[::1]`: readable when [`Harbour::tend_proxy`] is to be called.
+    pub fn proxy_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.proxy.fd()
+    }
+
+    /// When it is to be called though nothing has happened.
+    pub fn proxy_due(&self) -> Option<Instant> {
+        self.proxy.due()
+    }
+
+    /// Carries bytes from `[::1]` to the container and back, a share of them.
+    pub fn tend_proxy(&mut self, buffer: &mut [u8]) {
+        let led = |v6: bool| self.berths.iter().filter(|(network, _)| !network.internal).find_map(|(_, endpoint)| endpoint.address(v6));
+        let targets: Vec<IpAddr> = [led(true), led(false)].into_iter().flatten().collect();
+        self.proxy.tend(&self.held, &targets, buffer);
+    }
+
     /// Which of the places leads everywhere.
     fn way_out(&self) -> Option<usize> {
         self.berths.iter().position(|(network, _)| !network.internal)
@@ -204,9 +240,10 @@ impl Harbour {
     }
 
     /// Takes the links away and keeps the rest: the next start has new ones. All errors are returned.
-    pub fn detach(&mut self) -> Vec<String> {
+    pub fn detach(&mut self, buffer: &mut [u8]) -> Vec<String> {
         // The namespace with its sockets goes, too.
         self.names = None;
+        self.proxy.finish(buffer);
         let detach = |(network, endpoint): &Berth| match self.driver(&network.driver) {
             Ok(driver) => driver.detach(network, endpoint).iter().map(ToString::to_string).collect(),
             Err(why) => vec![why],
@@ -221,8 +258,9 @@ impl Harbour {
 
     /// Lets go of everything after the store has: ports and names at once; what takes the kernel long is left to the one that
     /// is returned, for when nobody waits any more. All errors are returned, too.
-    pub fn leave(&mut self) -> (Departure, Vec<String>) {
+    pub fn leave(&mut self, buffer: &mut [u8]) -> (Departure, Vec<String>) {
         self.names = None;
+        self.proxy.finish(buffer);
         let mut departure = std::mem::take(&mut self.departure);
         let mut errors = Vec::new();
         for (network, endpoint) in self.berths.drain(..) {
@@ -284,6 +322,7 @@ impl Harbour {
         if !self.held.is_empty() {
             // Who has been led to its address must not be led to the next one who gets that.
             let addresses: Vec<IpAddr> = endpoint.addresses.iter().map(|(address, _)| *address).collect();
+            self.proxy.forget(&addresses);
             let _ = Netlink::open(NETFILTER).and_then(|mut netlink| firewall::forget(&mut netlink, &addresses));
         }
         if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
@@ -311,6 +350,7 @@ impl Harbour {
                 port.protocol == wish.protocol && port.inside == wish.inside && here && wish.address.is_none_or(|address| address == port.address)
             };
             let gone: Vec<Held> = self.held.extract_if(.., |held| matches(held)).collect();
+            gone.iter().filter_map(|held| held.door.as_ref()).for_each(|door| self.proxy.close(door));
             removed.extend(gone.into_iter().map(|held| held.port));
             if removed.is_empty() {
                 return Err(format!("does not publish {wish}"));
@@ -319,7 +359,7 @@ impl Harbour {
         let told = record.publish(&self.published(), Some(&self.wished())).and_then(|()| refresh(&self.mark, record));
         let done = told.map(|netlink| self.spent = Some(netlink));
         if done.is_err() && add {
-            self.held.truncate(before);
+            self.held.drain(before..).filter_map(|held| held.door).for_each(|door| self.proxy.close(&door));
             // The first failure is the one to tell.
             let _ = record.publish(&self.published(), Some(&self.wished()));
         } else {

@@ -15,7 +15,7 @@
 
 use super::packed;
 use crate::container::past::{Moment, Occurrence, SECONDS};
-use crate::container::{Attachment, PortBinding};
+use crate::container::{Attachment, PortBinding, Update};
 use serde::{Deserialize, Serialize};
 
 /// The longest payload.
@@ -76,6 +76,10 @@ pub enum Request {
         /// Seconds since 1970: only what is newer.
         since: Option<i64>,
     },
+    /// Other limits, another restart policy.
+    Update(Box<Update>),
+    /// Ask it now whether it is well; the answer is the reply.
+    Probe,
 }
 
 /// The answer to a request: nothing, or a sentence why not.

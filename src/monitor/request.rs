@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 impl Session<'_> {
     /// Does what the client at `at` asks for, and answers.
     pub(super) fn request(&mut self, at: usize, request: &Request) {
-        let container = &self.task.container;
+        let own_signal = stop_signal(self.task.container.config.stop_signal.as_deref());
         let result = match *request {
             Request::Stop { signal, seconds } => {
                 self.stopped_by_user = true;
@@ -21,11 +21,7 @@ impl Session<'_> {
                     // Waiting to be started again: the wait ends, and the end answers.
                     return;
                 }
-                let signal = signal.or_else(|| stop_signal(container.config.stop_signal.as_deref())).unwrap_or(libc::SIGTERM);
-                let seconds = seconds.or(container.config.stop_timeout).unwrap_or(10);
-                let end = Instant::now() + Duration::from_secs(seconds.min(10 * 365 * 86_400));
-                self.kill_at = Some(self.kill_at.map_or(end, |before| before.min(end)));
-                let sent = self.signal(signal);
+                let (_, sent) = self.end_politely(signal, seconds);
                 if self.paused {
                     let _ = self.freeze(false);
                 }
@@ -35,7 +31,7 @@ impl Session<'_> {
                 }
             }
             Request::Signal(number) => {
-                if number == libc::SIGKILL || Some(number) == stop_signal(container.config.stop_signal.as_deref()) || number == libc::SIGTERM {
+                if number == libc::SIGKILL || Some(number) == own_signal || number == libc::SIGTERM {
                     self.stopped_by_user = true;
                 }
                 // What is sent to a process beside the container's own is no event of the container.
@@ -57,10 +53,29 @@ impl Session<'_> {
                 self.tell_past(at, since);
                 return;
             }
+            Request::Update(ref change) => self.update(change).map(|told| {
+                if !told.is_empty() {
+                    self.past.note(Happening::Limits(told));
+                }
+            }),
+            Request::Probe => match self.ask_health(at) {
+                Ok(()) => return,
+                Err(why) => Err(why),
+            },
             Request::Connect(_) | Request::Disconnect(_) | Request::Publish(_) | Request::Unpublish(_) => self.networks(request),
         };
         self.clients[at].stopping = false;
         self.clients[at].reply(result);
+    }
+
+    /// Sends the signal that ends it politely, SIGKILL after so many seconds; which signal that was, and whether it could be sent.
+    pub(super) fn end_politely(&mut self, signal: Option<i32>, seconds: Option<u64>) -> (i32, io::Result<()>) {
+        let config = &self.task.container.config;
+        let signal = signal.or_else(|| stop_signal(config.stop_signal.as_deref())).unwrap_or(libc::SIGTERM);
+        let seconds = seconds.or(config.stop_timeout).unwrap_or(10);
+        let end = Instant::now() + Duration::from_secs(seconds.min(10 * 365 * 86_400));
+        self.kill_at = Some(self.kill_at.map_or(end, |before| before.min(end)));
+        (signal, self.signal(signal))
     }
 
     /// Changes the container's networks or ports.
@@ -78,7 +93,7 @@ impl Session<'_> {
             let written = etc::write(&self.task.place.run(&self.task.container.id), &self.task.container, self.harbour.berths());
             say("cannot write the container's /etc files", written.map(|_| ()).map_err(|error| error.to_string()));
             let asked_before = self.harbour.asks_names();
-            let told = if asked_before { self.harbour.tell_names(&self.task.container) } else { self.harbour.open_names(pid, self.task) };
+            let told = if asked_before { self.harbour.tell_names(&self.task.container) } else { self.harbour.open_names(pid, &self.task) };
             say("networks", told);
             if !asked_before {
                 say("networks", self.harbour.register_names());
@@ -88,8 +103,15 @@ impl Session<'_> {
     }
 
     fn freeze(&mut self, frozen: bool) -> Result<(), String> {
-        self.driver.freeze(&self.task.container.id, frozen).map_err(|error| error.to_string())?;
-        self.paused = frozen;
+        if frozen {
+            self.pause_health(true);
+        }
+        let done = self.driver.freeze(&self.task.container.id, frozen).map_err(|error| error.to_string());
+        self.paused = if done.is_ok() { frozen } else { self.paused };
+        if !self.paused {
+            self.pause_health(false);
+        }
+        done?;
         self.past.note(if frozen { Happening::Paused } else { Happening::Unpaused });
         self.settle();
         self.record.paused(frozen)

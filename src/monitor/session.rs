@@ -6,6 +6,7 @@
 //!    └────── back-off over ◄── waiting ┘ (stop ends the waiting)
 //! ```
 
+use super::checkup::Checkup;
 use super::client::Client;
 use super::console::Console;
 use super::log::{Log, Stream};
@@ -14,7 +15,7 @@ use super::past::{Chronicle, KernelLog};
 use super::protocol::Frame;
 use super::start::{self, Ready};
 use super::{Outcome, Record, Task};
-use crate::container::restart;
+use crate::container::{Health, restart};
 use crate::execdriver::ExecDriver;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -34,7 +35,8 @@ const LONG_RUN: Duration = Duration::from_secs(10);
 
 /// One task under way.
 pub(super) struct Session<'a> {
-    pub(super) task: &'a Task,
+    /// What it is to do; limits and the restart policy as they are now.
+    pub(super) task: Task,
     pub(super) record: &'a mut dyn Record,
     pub(super) driver: Box<dyn ExecDriver>,
     pub(super) console: Console,
@@ -49,6 +51,11 @@ pub(super) struct Session<'a> {
     pub(super) paused: bool,
     pub(super) stopped_by_user: bool,
     pub(super) kill_at: Option<Instant>,
+    pub(super) checkup: Option<Checkup>,
+    /// Its health as the last run left it.
+    pub(super) health: Option<Health>,
+    /// It is to be started again whatever the policy says.
+    pub(super) again: bool,
     pub(super) settle_at: Option<Instant>,
     pub(super) past: Chronicle,
     pub(super) buffer: Vec<u8>,
@@ -66,7 +73,7 @@ pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option
     let listener = start::listen(task)?;
     let tty = task.exec.as_ref().map_or(task.container.config.tty, |(_, options)| options.tty);
     let mut session = Session {
-        task,
+        task: task.clone(),
         record,
         driver,
         console: Console::new(tty),
@@ -81,6 +88,9 @@ pub fn run(task: &Task, record: &mut dyn Record, mut ready: Ready, first: Option
         paused: false,
         stopped_by_user: false,
         kill_at: None,
+        checkup: None,
+        health: None,
+        again: false,
         settle_at: None,
         past: Chronicle::new(KernelLog::new(start::cgroup_parent(task), &task.container.id)),
         buffer: vec![0; 64 << 10],
@@ -100,7 +110,7 @@ impl Session<'_> {
         let mut restarts = 0;
         loop {
             let begun = Instant::now();
-            let (status, oom_killed) = match start::start(self.task, &*self.driver, self.console.size(), &mut self.harbour, self.record) {
+            let (status, oom_killed) = match start::start(&self.task, &*self.driver, self.console.size(), &mut self.harbour, self.record) {
                 Ok(running) => {
                     let pid = running.started.pid;
                     self.run_one(running, pid, ready)
@@ -122,8 +132,7 @@ impl Session<'_> {
             if begun.elapsed() >= LONG_RUN {
                 restarts = 0;
             }
-            let again = self.task.exec.is_none() && self.task.container.host_config.restart_policy.applies(status, restarts, self.stopped_by_user);
-            if !again || !self.wait_to_restart(status, oom_killed, restarts) {
+            if !self.starts_again(status, restarts) || !self.wait_to_restart(status, oom_killed, restarts) {
                 self.end(status, oom_killed);
                 return Ok(());
             }
@@ -142,12 +151,15 @@ impl Session<'_> {
         }
         ready.say(&Outcome::Started(pid));
         say("networks", self.harbour.register_names());
+        self.begin_health(&running.user);
         self.settle();
         self.begin_past();
         while self.pidfd.is_some() {
             if let Some(status) = self.turn(None) {
+                self.end_health();
                 self.drain();
                 self.pidfd = None;
+                self.kill_at = None;
                 return (status, self.end_past());
             }
         }
@@ -159,22 +171,30 @@ impl Session<'_> {
         self.settle_at = Some(Instant::now() + SETTLED);
     }
 
-    /// Waits as long as the policy says; false if the user stopped the container meanwhile.
+    /// Waits as long as the policy says; false if the user stopped the container meanwhile, or changed the policy.
     fn wait_to_restart(&mut self, status: i32, oom_killed: bool, restarts: u32) -> bool {
         self.console.disconnect();
         let told = self.record.restarting(status, oom_killed);
         say("cannot record the restart", told);
         self.past.go_on(status);
         let left = self.driver.destroy(&self.task.container.id).iter().map(ToString::to_string).collect::<Vec<_>>();
-        for why in left.into_iter().chain(self.harbour.detach()) {
+        for why in left.into_iter().chain(self.harbour.detach(&mut self.buffer)) {
             say("teardown before the restart", Err(why));
         }
         self.clients.iter_mut().filter(|client| client.hello.exit || client.hello.output).for_each(|client| client.exit(status));
         let end = Instant::now() + restart::backoff(restarts);
-        while Instant::now() < end && !self.stopped_by_user {
+        // Meanwhile the user may stop it, or want it otherwise.
+        while Instant::now() < end && self.starts_again(status, restarts) {
             self.turn(Some(end));
         }
-        !self.stopped_by_user
+        self.starts_again(status, restarts)
+    }
+
+    /// Whether the policy, as it is now, has it started again, or its health.
+    fn starts_again(&mut self, status: i32, restarts: u32) -> bool {
+        let wanted = std::mem::take(&mut self.again) && !self.stopped_by_user;
+        let policy = self.task.container.host_config.restart_policy;
+        self.task.exec.is_none() && (wanted || policy.applies(status, restarts, self.stopped_by_user))
     }
 
     /// One turn of the loop: waits for something to happen and deals with it. The process's status, if it has ended.
@@ -208,76 +228,20 @@ impl Session<'_> {
         if events.names {
             say("networks", self.harbour.tend_names());
         }
+        if events.proxy {
+            self.harbour.tend_proxy(&mut self.buffer);
+        }
         for at in events.readable {
             self.hear(at);
         }
         self.clients.iter_mut().filter(|client| client.is_waiting()).for_each(Client::write);
         self.clients.retain(|client| !client.is_gone());
         self.observe(now, events.alarm);
-        if events.ended { self.reap() } else { None }
-    }
-
-    fn wait(&self, until: Option<Instant>) -> Events {
-        let held_back = self.clients.iter().any(Client::holds_back);
-        let takes_input = self.console.takes_input();
-        let names_due = self.harbour.names_due();
-        let deadline = self
-            .clients
-            .iter()
-            .filter_map(Client::deadline)
-            .chain(self.kill_at)
-            .chain(self.settle_at)
-            .chain(names_due)
-            .chain(self.past.deadline())
-            .chain(until)
-            .min();
-        let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
-        let ended = self.pidfd.as_ref().map(|fd| push(&mut fds, fd, PollFlags::IN));
-        let mut outputs = Vec::new();
-        if !held_back {
-            for (fd, stream) in self.console.outputs() {
-                outputs.push((push(&mut fds, fd, PollFlags::IN), stream));
-            }
+        let ended = if events.ended { self.reap() } else { None };
+        if ended.is_none() && events.health {
+            self.tend_health();
         }
-        if let Some(fd) = self.console.waiting_input() {
-            push(&mut fds, fd, PollFlags::OUT);
-        }
-        let names = self.harbour.names_fd().map(|fd| {
-            fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
-            fds.len() - 1
-        });
-        let alarm = self.past.alarm().map(|alarm| {
-            fds.push(alarm);
-            fds.len() - 1
-        });
-        let first_client = fds.len();
-        for client in &self.clients {
-            let mut flags = PollFlags::empty();
-            if takes_input || !client.hello.stdin {
-                flags |= PollFlags::IN;
-            }
-            if client.is_waiting() {
-                flags |= PollFlags::OUT;
-            }
-            push(&mut fds, client.fd(), flags);
-        }
-        let timeout = deadline
-            .map(|at| at.saturating_duration_since(Instant::now()))
-            .map(|wait| rustix::time::Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) });
-        // An interrupted wait is one in which nothing happened.
-        let _ = poll(&mut fds, timeout.as_ref());
-        let hit = |at: usize| !fds[at].revents().is_empty();
-        Events {
-            signal: hit(0),
-            listener: hit(1),
-            ended: ended.is_some_and(hit),
-            alarm: alarm.is_some_and(hit),
-            names: names.is_some_and(hit) || names_due.is_some_and(|due| due <= Instant::now()),
-            outputs: outputs.iter().filter(|(at, _)| hit(*at)).map(|(_, stream)| *stream).collect(),
-            readable: (0..self.clients.len())
-                .filter(|at| fds[first_client + at].revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR))
-                .collect(),
-        }
+        ended
     }
 
     /// Reads a stream and passes on what came.
@@ -392,7 +356,7 @@ impl Session<'_> {
 
     /// Gives up networks and ports, which the store has let go of.
     fn leave(&mut self) {
-        let (departure, errors) = self.harbour.leave();
+        let (departure, errors) = self.harbour.leave(&mut self.buffer);
         self.departure = departure;
         for why in errors {
             say("networks", Err(why));
@@ -445,20 +409,4 @@ pub(super) fn say(what: &str, result: Result<(), String>) {
     if let Err(why) = result {
         let _ = writeln!(io::stderr(), "{what}: {why}");
     }
-}
-
-/// What happened in a turn.
-struct Events {
-    signal: bool,
-    listener: bool,
-    ended: bool,
-    alarm: bool,
-    names: bool,
-    outputs: Vec<Stream>,
-    readable: Vec<usize>,
-}
-
-fn push<'a>(fds: &mut Vec<PollFd<'a>>, fd: &'a OwnedFd, flags: PollFlags) -> usize {
-    fds.push(PollFd::new(fd, flags));
-    fds.len() - 1
 }

@@ -3,6 +3,7 @@
 use super::network::Harbour;
 use super::{Outcome, Record, Task, etc, toolbox};
 use crate::container::NetworkMode;
+use crate::execdriver::user::User;
 use crate::execdriver::{self, Beside, Bundle, ExecDriver, Meanwhile, Program, StartError, Started, Stdio, spec, user};
 use crate::graphdriver::{self, Base};
 use oci_spec::runtime::{BoxBuilder, Process};
@@ -64,6 +65,8 @@ pub struct Running {
     pub stdout: Option<OwnedFd>,
     /// Where its error output comes from.
     pub stderr: Option<OwnedFd>,
+    /// Whom it began as.
+    pub user: User,
 }
 
 /// Below which cgroup a task's container has its own.
@@ -126,8 +129,8 @@ fn streams(tty: bool, stdin: bool, uid: u32) -> Result<(Stdio, Ends), StartError
     Ok((Stdio::Streams([input, output, error]), Ends { stdin: ours_in, stdout: Some(ours_out), stderr: Some(ours_err) }))
 }
 
-fn running(started: Started, ends: Ends) -> Result<Running, StartError> {
-    let mut running = Running { started, stdin: ends.stdin, stdout: ends.stdout, stderr: ends.stderr };
+fn running(started: Started, ends: Ends, user: User) -> Result<Running, StartError> {
+    let mut running = Running { started, stdin: ends.stdin, stdout: ends.stdout, stderr: ends.stderr, user };
     if let Some(console) = running.started.console.take() {
         rustix::io::ioctl_fionbio(&console, true).map_err(|error| StartError::Failed(format!("cannot read the terminal: {error}")))?;
         running.stdout = Some(console);
@@ -157,7 +160,7 @@ fn container(task: &Task, driver: &dyn ExecDriver, size: Size, harbour: &mut Har
     };
     let meanwhile = has_links.then_some(Meanwhile(&attach));
     let bundle = Bundle { id: &container.id, spec: &spec, rootfs: rootfs.as_fd(), stdio, init: container.host_config.init, meanwhile };
-    running(driver.start(bundle)?, ends)
+    running(driver.start(bundle)?, ends, user)
 }
 
 /// The files of /etc, the container's own or those of whose network it shares.
@@ -190,6 +193,6 @@ fn beside(task: &Task, driver: &dyn ExecDriver, options: &spec::ExecOptions, siz
         (Some(spec::Toolbox::Applets), None) => Program::Applets,
         (_, None) => Program::Own,
     };
-    let started = driver.exec(Beside { id: &container.id, init_pid: container.state.pid, process: &process, stdio, program })?;
-    running(started, ends)
+    let started = driver.exec(Beside { id: &container.id, init_pid: container.state.pid, process: &process, stdio, program, apart: false })?;
+    running(started, ends, user)
 }

@@ -1,6 +1,6 @@
 //! Times as people read and write them: "Up 3 minutes", "2 hours ago", `--since 1h30m`.
 
-use crate::container::{State, Status};
+use crate::container::{HealthStatus, State, Status};
 use jiff::civil;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -64,7 +64,11 @@ pub fn status(state: &State, now: Timestamp) -> String {
     let ended = || state.finished_at.map_or_else(String::new, |then| format!(" {}", ago(then, now)));
     match state.status {
         Status::Created => "Created".to_owned(),
-        Status::Running => up(),
+        Status::Running => match &state.health {
+            None => up(),
+            Some(health) if health.status == HealthStatus::Starting => format!("{} (health: starting)", up()),
+            Some(health) => format!("{} ({})", up(), health.status.as_str()),
+        },
         Status::Paused => format!("{} (Paused)", up()),
         Status::Restarting => format!("Restarting ({}){}", state.exit_code, ended()),
         Status::Exited => format!("Exited ({}){}", state.exit_code, ended()),
@@ -150,6 +154,7 @@ fn unix(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::container::Health;
     use proptest::prelude::*;
 
     fn at(text: &str) -> Timestamp {
@@ -195,6 +200,10 @@ mod tests {
         let now = at("2026-01-02T12:00:00Z");
         let mut state = State { status: Status::Running, started_at: Some(at("2026-01-02T11:57:00Z")), ..State::default() };
         assert_eq!(status(&state, now), "Up 3 minutes");
+        for (health, words) in [(HealthStatus::Starting, "health: starting"), (HealthStatus::Healthy, "healthy"), (HealthStatus::Unhealthy, "unhealthy")] {
+            state.health = Some(Health { status: health, ..Health::default() });
+            assert_eq!(status(&state, now), format!("Up 3 minutes ({words})"));
+        }
         state.status = Status::Paused;
         assert_eq!(status(&state, now), "Up 3 minutes (Paused)");
         state = State { status: Status::Exited, exit_code: 137, finished_at: Some(at("2026-01-02T10:00:00Z")), ..State::default() };

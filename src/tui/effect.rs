@@ -26,6 +26,8 @@ pub enum Question {
     InspectContainer(ContainerId),
     /// An image in full.
     InspectImage(ImageId),
+    /// What a container used and what happened to it, then what is new each second.
+    Past(ContainerId),
     /// What a container changed.
     Changes(ContainerId),
     /// How an image was made.

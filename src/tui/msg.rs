@@ -1,5 +1,6 @@
 //! What reaches the screens: keys, the passing of time, and news from the engine.
 
+use crate::container::past::{Moment, Past};
 use crate::engine::contents::Difference;
 use crate::engine::graph::ImageGraph;
 use crate::engine::images::Step;
@@ -41,6 +42,8 @@ pub enum News {
     Snapshot(Arc<Snapshot>),
     /// The snapshot could not be taken.
     Blind(String),
+    /// What the whole machine used in the last second.
+    Machine(Moment),
     /// What containers take, sampled now.
     Figures(Vec<super::world::Figure>),
     /// An answer.
@@ -83,6 +86,8 @@ pub enum Answer {
     Whole(Vec<Line>),
     /// A table: headings and rows.
     Table(Vec<String>, Vec<Vec<String>>),
+    /// A container's past, or what is new of it.
+    Past(Box<Past>),
     /// Changed paths.
     Changes(Vec<Change>),
     /// How an image was made, the newest step first.

@@ -99,7 +99,7 @@ fn everywhere(model: &mut Model, action: Action) -> Vec<Effect> {
             Reaction::none()
         }
         Action::Back if !model.layers.is_empty() => Reaction::close(),
-        Action::Help => Reaction::open(help::Help::new(&model.help(), model.top().watched())),
+        Action::Help => Reaction::open(help::Help::new(&model.help(), model.top())),
         Action::CommandLine => Reaction::open(command::CommandLine::new(&model.world)),
         Action::Run => Reaction::open(forms::run("", &model.world)),
         Action::Pull => Reaction::open(forms::pull(&model.world)),
@@ -222,6 +222,7 @@ fn hear(model: &mut Model, mut news: News) -> Vec<Effect> {
             world.looked = true;
         }
         News::Figures(figures) => world.sampled(std::mem::take(figures)),
+        News::Machine(moment) => world.machine_sampled(*moment),
         News::Began(id, statements) => {
             world.began(*id, statements.clone());
             if world.known(*id).is_some_and(Work::waits) {

@@ -1,6 +1,7 @@
 //! What all screens look at: the snapshot, live figures, the works of this session, how things look and which keys do what.
 
 use crate::container::network::Forward;
+use crate::container::past::{Moment, SECONDS};
 use crate::container::{Container, Status};
 use crate::engine::Snapshot;
 use crate::engine::network::Berths;
@@ -9,7 +10,8 @@ use crate::tui::config::Config;
 use crate::tui::effect::{Ticket, WorkId};
 use crate::tui::line::{CommandLine, Names};
 use crate::tui::session::Work;
-use crate::tui::theme::{Depth, Theme};
+use crate::tui::theme::{Depth, Signs, Theme};
+use jiff::tz::TimeZone;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,8 +26,16 @@ const WORKS: usize = 200;
 pub struct Figure {
     /// Whose.
     pub container: ContainerId,
+    /// When, seconds since 1970.
+    pub at: i64,
     /// Processor time in hundredths of one processor, since the last sample.
     pub cpu: Option<f64>,
+    /// The most it may be.
+    pub cpu_limit: Option<f64>,
+    /// Share of the scheduler's periods in which it was held back, 0 to 1, since the last sample.
+    pub throttled: Option<f64>,
+    /// Share of that time in which some of it waited for memory, 0 to 1.
+    pub memory_pressure: Option<f64>,
     /// Bytes of memory in use, without what could be dropped.
     pub memory: Option<u64>,
     /// Most bytes of it.
@@ -52,12 +62,18 @@ pub struct World {
     pub looked: bool,
     /// The last two minutes of each running container, oldest first.
     pub figures: HashMap<ContainerId, VecDeque<Figure>>,
+    /// The whole machine, second by second, as long as this session looks: an hour at most.
+    pub machine: Vec<Moment>,
     /// Newest last.
     pub works: Vec<Work>,
     /// How things look.
     pub theme: Theme,
     /// How many colours the terminal has.
     pub depth: Depth,
+    /// What charts are drawn with.
+    pub signs: Signs,
+    /// Where clocks are read.
+    pub zone: TimeZone,
     /// What the user set, the keys among it.
     pub config: Config,
     /// The command line.
@@ -85,14 +101,17 @@ impl World {
             jobs: Vec::new(),
             damaged: Vec::new(),
         };
-        let (snapshot, theme) = (Arc::new(snapshot), config.theme.at(depth));
+        let (snapshot, theme, signs) = (Arc::new(snapshot), config.theme.at(depth), config.charts.unwrap_or_default());
         Self {
             snapshot,
             looked: false,
             figures: HashMap::new(),
+            machine: Vec::new(),
             works: Vec::new(),
             theme,
             depth,
+            signs,
+            zone: TimeZone::system(),
             config,
             line,
             history: Vec::new(),
@@ -141,6 +160,16 @@ impl World {
                 past.pop_front();
             }
             past.push_back(figure);
+        }
+    }
+
+    /// Notes what the machine used.
+    pub fn machine_sampled(&mut self, moment: Moment) {
+        // A clock that was set back begins anew.
+        self.machine.retain(|known| known.at < moment.at);
+        self.machine.push(moment);
+        if self.machine.len() > SECONDS {
+            self.machine.remove(0);
         }
     }
 

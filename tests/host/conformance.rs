@@ -1,5 +1,6 @@
 //! The conformance suite of the graph drivers: every driver does what vfs does, which keeps whole trees and cannot err.
 
+use crate::store::Store;
 use kapal::graphdriver::{Base, ChangeKind, DRIVERS, GraphDriver, LayerChange, Unsaid, list};
 use kapal::id::{ContainerId, Digest, LayerId, chain};
 use rustix::fs::{AtFlags, CWD, Dev, FileType, Mode, OFlags, XattrFlags};
@@ -233,4 +234,14 @@ fn a_root_that_is_read_only_is() {
         let made = rustix::fs::openat(&root, "new", OFlags::CREATE | OFlags::WRONLY, Mode::from_raw_mode(0o600));
         assert_eq!(made.unwrap_err(), rustix::io::Errno::ROFS, "{name}");
     }
+}
+
+#[test]
+fn a_driver_that_there_is_not_is_told_by_every_verb() {
+    let Some(store) = Store::new() else { return };
+    for verb in [&["ps"][..], &["images"], &["network", "ls"], &["info"], &["system", "check"]] {
+        let told = store.fails(1, &[&["-s", "nosuch"], verb].concat());
+        assert!(told.contains("storage driver \"nosuch\" does not exist") && told.contains("overlay, vfs"), "{verb:?}: {told}");
+    }
+    assert!(!store.path("root").exists(), "nothing is made for it");
 }

@@ -37,6 +37,10 @@ fn networks_are_made_listed_and_removed() {
     store.fails(1, &["network", "rm", "nosuch"]);
     store.ok(&["network", "rm", "-f", "nosuch"]);
     assert_eq!(store.ok(&["network", "rm", "lab", "inner"]), "lab\ninner");
+    store.ok(&["network", "create", "n"]);
+    store.ok(&["run", "--rm", "--network", "n", "host", "true"]);
+    store.ok(&["network", "rm", "n"]);
+    assert!(store.fails(1, &["network", "create", "a b"]).contains("invalid network name"));
 }
 
 #[test]

@@ -5,3 +5,4 @@ mod networks;
 mod random;
 mod screens;
 mod stage;
+mod stats;

@@ -1,12 +1,12 @@
 //! Who reaches a container's ports: from the firewall's own rules, other people's firewalls and this machine's addresses.
 
-use super::{Answer, Obstacle, Reach};
+use super::{Answer, Asker, Obstacle, Reach};
 use crate::container::network::Forward;
-use crate::container::{Container, Endpoint, Network, NetworkMode, Protocol};
+use crate::container::{Container, Endpoint, Network, NetworkMode, Protocol, Published};
 use crate::engine::{Engine, Error, Result};
 use crate::networkdriver::{firewall, surroundings};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Who reaches a container's ports.
 #[derive(Clone, Debug)]
@@ -64,7 +64,8 @@ impl Engine {
         explanation.obstacles = obstacles;
         let traffic = self.traffic()?;
         for forward in chosen(&traffic.forwards, container, asked) {
-            let answers = firewall::explain(&traffic, forward, &explanation.obstacles, &local);
+            let mut answers = firewall::explain(&traffic, forward, &explanation.obstacles, &local);
+            from_loopback(&traffic.forwards, forward, &local, &mut answers);
             let network = traffic.networks.iter().find(|network| network.id == forward.network).map_or_else(String::new, |network| network.name.clone());
             explanation.ports.push(Reached { forward: forward.clone(), network, answers });
         }
@@ -73,6 +74,45 @@ impl Engine {
         }
         Ok(explanation)
     }
+}
+
+/// Who asks at `[::1]` meets no rule of ours, but the container's monitor, which passes on what is said (`monitor::proxy`): for
+/// ports of `::1` and `::`, and for those of all addresses where the container has only an IPv4 one.
+fn from_loopback(all: &[Forward], forward: &Forward, local: &[IpAddr], answers: &mut Vec<Answer>) {
+    const LOOPBACK: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+    let Forward { container, port, target, .. } = forward;
+    let here = [LOOPBACK, IpAddr::V6(Ipv6Addr::UNSPECIFIED)].contains(&port.address);
+    let alone = port.address == IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+        && !all
+            .iter()
+            .any(|other| other.container == *container && other.port.port == port.port && other.port.protocol == port.protocol && other.port.address.is_ipv6());
+    if !here && !(alone && local.contains(&LOOPBACK) && is_bound(port)) {
+        return;
+    }
+    let (place, target, protocol) = (SocketAddr::new(LOOPBACK, port.port), SocketAddr::new(*target, port.inside), port.protocol.as_str());
+    let (reach, step) = match port.protocol {
+        Protocol::Sctp => (Reach::No, "the kernel has no way from ::1, and SCTP is not passed on".to_owned()),
+        _ if !is_bound(port) => (Reach::No, format!("nobody listens at {place}/{protocol}")),
+        _ => (
+            Reach::Yes,
+            format!("the container's monitor listens at {place}/{protocol} and passes on what it hears to {target}: the kernel has no way from ::1"),
+        ),
+    };
+    let answer = Answer { asker: Asker::Loopback, place: Some(place), reach, steps: vec![step] };
+    if here { answers.iter_mut().filter(|other| other.asker == Asker::Loopback).for_each(|other| other.clone_from(&answer)) } else { answers.insert(1, answer) }
+}
+
+/// Whether a port is bound at `::1`, as the kernel tells it. Source: proc_net_tcp(5): the local address is the second word, and
+/// `0A` as the fourth says that it listens.
+fn is_bound(port: &Published) -> bool {
+    const PLACES: [&str; 2] = ["00000000000000000000000001000000", "00000000000000000000000000000000"];
+    let text = std::fs::read_to_string(format!("/proc/thread-self/net/{}6", port.protocol.as_str())).unwrap_or_default();
+    text.lines().skip(1).any(|line| {
+        let words: Vec<&str> = line.split_ascii_whitespace().take(4).collect();
+        let Some((address, number)) = words.get(1).and_then(|place| place.rsplit_once(':')) else { return false };
+        let listens = port.protocol != Protocol::Tcp || words.get(3) == Some(&"0A");
+        listens && PLACES.contains(&address) && u16::from_str_radix(number, 16) == Ok(port.port)
+    })
 }
 
 /// Why there is nothing to explain by rules, for a container that has no place on networks.

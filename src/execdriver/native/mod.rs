@@ -24,19 +24,23 @@ mod terminal;
 
 pub use mounts::{bind_beneath, open_in, shut};
 
-use super::{Alarm, Beside, Bundle, ExecDriver, Meanwhile, Meter, StartError, Started, Stdio};
+use super::{Alarm, Beginning, Beside, Bundle, ExecDriver, Meanwhile, Meter, StartError, Started, Stdio};
 use crate::id::ContainerId;
 use crate::sys::clone::{self, Side};
 use cgroup::Cgroups;
-use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use oci_spec::runtime::{LinuxNamespaceType, LinuxResources, Spec};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The driver.
 #[derive(Debug)]
 struct Native {
     cgroups: Cgroups,
+    /// A cgroup of processes kept together was killed as one. Kernels that count how often (6.18 is one) kill at birth whoever
+    /// is cloned into such a cgroup again: it is made anew.
+    killed_apart: AtomicBool,
 }
 
 /// Opens the driver.
@@ -44,7 +48,7 @@ struct Native {
 /// # Errors
 /// The machine has no cgroup hierarchy mounted, or none that can be read.
 pub fn open(cgroup_parent: &str, _state: &Path) -> io::Result<Box<dyn ExecDriver>> {
-    Ok(Box::new(Native { cgroups: Cgroups::detect(cgroup_parent)? }))
+    Ok(Box::new(Native { cgroups: Cgroups::detect(cgroup_parent)?, killed_apart: AtomicBool::new(false) }))
 }
 
 /// Which cgroup hierarchies this machine has (`v1`, `v2`, `hybrid`), and which controllers are missing.
@@ -80,12 +84,32 @@ impl ExecDriver for Native {
     }
 
     fn exec(&self, beside: Beside<'_>) -> Result<Started, StartError> {
-        let cgroup = self.cgroups.existing(beside.id)?;
-        exec(&beside, &cgroup, || self.cgroups.holds(beside.id, beside.init_pid))
+        let (pid, pidfd, channel) = self.beside(&beside)?;
+        parent(pid, pidfd, channel, matches!(beside.stdio, Stdio::Terminal), None)
+    }
+
+    fn begin(&self, beside: Beside<'_>) -> Result<Beginning, StartError> {
+        let begun = self.beside(&beside);
+        // The caller lives on as what it was.
+        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable);
+        let (pid, pidfd, channel) = begun?;
+        let parent = channel.parent();
+        // One that is gone already has said why, which is heard next.
+        let _ = parent.go();
+        Ok(Beginning { pid, pidfd, report: Box::new(parent) })
+    }
+
+    fn end_apart(&self, id: &ContainerId) -> io::Result<()> {
+        self.killed_apart.store(true, Ordering::Relaxed);
+        self.cgroups.end_apart(id)
     }
 
     fn freeze(&self, id: &ContainerId, frozen: bool) -> io::Result<()> {
         self.cgroups.freeze(id, frozen)
+    }
+
+    fn update(&self, id: &ContainerId, resources: &LinuxResources) -> io::Result<()> {
+        self.cgroups.update(id, resources)
     }
 
     fn processes(&self, id: &ContainerId) -> io::Result<Vec<i32>> {
@@ -113,6 +137,14 @@ impl ExecDriver for Native {
     }
 }
 
+impl Native {
+    /// A new process beside the first one, which waits for a word.
+    fn beside(&self, beside: &Beside<'_>) -> Result<(i32, OwnedFd, report::Channel), StartError> {
+        let cgroup = if beside.apart { self.cgroups.apart(beside.id, self.killed_apart.load(Ordering::Relaxed))? } else { self.cgroups.existing(beside.id)? };
+        clone_beside(beside, &cgroup, || self.cgroups.holds(beside.id, beside.init_pid))
+    }
+}
+
 /// The namespaces that the specification asks for, as flags of clone.
 fn flags(spec: &Spec) -> u64 {
     let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
@@ -134,7 +166,7 @@ fn start(bundle: &Bundle<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartE
     let sources = mounts::open_sources(bundle.spec)?;
     let channel = report::Channel::open()?;
     let flags = flags(bundle.spec);
-    let (side, cloned) = clone_into(flags, cgroup)?;
+    let (side, cloned) = clone_into(flags, cgroup).map_err(|error| StartError::Failed(format!("cannot make the container's namespaces: {error}")))?;
     match side {
         Side::Child => child::begin(bundle, &sources, child::Place { cgroup, cloned }, &channel.child()),
         Side::Parent { pid, pidfd } => parent(pid, pidfd, channel, matches!(bundle.stdio, Stdio::Terminal), bundle.meanwhile.as_ref()),
@@ -142,16 +174,16 @@ fn start(bundle: &Bundle<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartE
 }
 
 /// Clones into the v2 cgroup where the kernel can; tells whether it did.
-fn clone_into(flags: u64, cgroup: &cgroup::Cgroup) -> Result<(Side, bool), StartError> {
+fn clone_into(flags: u64, cgroup: &cgroup::Cgroup) -> io::Result<(Side, bool)> {
     if let Some(unified) = cgroup.unified() {
         match clone::clone(flags, Some(unified)) {
             Ok(side) => return Ok((side, true)),
             // Linux before 5.7 knows no such flag.
             Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EOPNOTSUPP | libc::E2BIG | libc::EBUSY)) => {}
-            Err(error) => return Err(StartError::Failed(format!("cannot make the container's namespaces: {error}"))),
+            Err(error) => return Err(error),
         }
     }
-    clone::clone(flags, None).map(|side| (side, false)).map_err(|error| StartError::Failed(format!("cannot make the container's namespaces: {error}")))
+    clone::clone(flags, None).map(|side| (side, false))
 }
 
 /// Lets the child go on, does beside it what is to be done from outside, and hears how it went.
@@ -183,7 +215,7 @@ fn end(pidfd: &OwnedFd) {
     let _ = rustix::process::waitid(rustix::process::WaitId::PidFd(pidfd.as_fd()), rustix::process::WaitIdOptions::EXITED);
 }
 
-fn exec(beside: &Beside<'_>, cgroup: &cgroup::Cgroup, is_its_own: impl FnOnce() -> bool) -> Result<Started, StartError> {
+fn clone_beside(beside: &Beside<'_>, cgroup: &cgroup::Cgroup, is_its_own: impl FnOnce() -> bool) -> Result<(i32, OwnedFd, report::Channel), StartError> {
     use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
     let gone = || StartError::Failed("the container is not running".to_owned());
     let init = rustix::process::Pid::from_raw(beside.init_pid).ok_or_else(gone)?;
@@ -203,14 +235,18 @@ fn exec(beside: &Beside<'_>, cgroup: &cgroup::Cgroup, is_its_own: impl FnOnce() 
         Ok(cloned) => cloned,
         Err(error) => {
             let _ = move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID);
-            return Err(error);
+            let why = if error.raw_os_error() == Some(libc::EAGAIN) { "it has as many processes as it may have".to_owned() } else { error.to_string() };
+            return Err(StartError::Failed(format!("cannot make a process in the container: {why}")));
         }
     };
     match side {
         Side::Child => child::beside(beside, init.as_fd(), child::Place { cgroup, cloned }, &channel.child()),
         Side::Parent { pid, pidfd } => {
-            move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID).map_err(io::Error::from)?;
-            parent(pid, pidfd, channel, matches!(beside.stdio, Stdio::Terminal), None)
+            if let Err(error) = move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID) {
+                end(&pidfd);
+                return Err(io::Error::from(error).into());
+            }
+            Ok((pid, pidfd, channel))
         }
     }
 }

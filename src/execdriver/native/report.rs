@@ -1,6 +1,6 @@
 //! What parent and child tell each other until the command runs: "go", the terminal's other side, a failure.
 
-use crate::execdriver::StartError;
+use crate::execdriver::{Report, StartError};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
@@ -115,7 +115,7 @@ impl Parent {
                         _ => None,
                     });
                 }
-                _ => return Err(failure(&bytes[..heard.bytes]).unwrap_or_else(|| StartError::Failed("the first process said nothing sensible".to_owned()))),
+                _ => return Err(failure(&bytes[..heard.bytes]).unwrap_or_else(nonsense)),
             }
         }
         if terminal && console.is_none() {
@@ -123,6 +123,26 @@ impl Parent {
         }
         Ok(console)
     }
+}
+
+impl Report for Parent {
+    fn fd(&self) -> &OwnedFd {
+        &self.0
+    }
+
+    fn hear(&mut self) -> Option<Result<(), StartError>> {
+        let mut bytes = [0u8; LONGEST];
+        match rustix::net::recv(&self.0, &mut bytes, RecvFlags::DONTWAIT) {
+            Ok((_, 0)) => Some(Ok(())),
+            Ok((_, length)) => Some(Err(bytes.get(..length).and_then(failure).unwrap_or_else(nonsense))),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => None,
+            Err(error) => Some(Err(io::Error::from(error).into())),
+        }
+    }
+}
+
+fn nonsense() -> StartError {
+    StartError::Failed("the first process said nothing sensible".to_owned())
 }
 
 /// A failure as the child writes it.

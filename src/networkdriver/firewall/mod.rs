@@ -15,7 +15,7 @@
 //! without `icc` needs isolated ports (`IFLA_BRPORT_ISOLATED`) besides. Where `br_netfilter` is on, a container reaches its own
 //! published port only if its bridge port sends packets back where they came from (`IFLA_BRPORT_MODE`, hairpin).
 //! 127.0.0.1 leads to a container only with `route_localnet` on the network's link ([`sysctl::loopback_way`]).
-//! The kernel has no such way from `::1`: see [`plan`].
+//! The kernel has no such way from `::1`, and no rule here is about it: see [`plan`].
 
 pub mod connections;
 pub mod explain;

@@ -50,6 +50,8 @@ columns! {
     Exit "exit" "EXIT";
     /// The share of the processors that it uses.
     Cpu "cpu" "CPU";
+    /// The processor time of the last minute, as a line of bars; marked while it is throttled or short of memory.
+    Minute "cpu-minute" "CPU 1 MIN";
     /// The memory that it uses.
     Memory "memory" "MEM";
     /// How many processes it has.
@@ -58,13 +60,16 @@ columns! {
     Ports "ports" "PORTS";
     /// The networks that it is connected with.
     Networks "networks" "NETWORKS";
+    /// The limits of memory, processor time and processes.
+    Limits "limits" "LIMITS";
     /// How often its policy started it again.
     Restarts "restarts" "RESTARTS";
 }
 
 impl Column {
     /// The columns unless others are chosen.
-    pub const DEFAULT: &[Self] = &[Self::State, Self::Name, Self::Image, Self::Command, Self::Up, Self::Exit, Self::Cpu, Self::Memory, Self::Pids, Self::Ports];
+    pub const DEFAULT: &[Self] =
+        &[Self::State, Self::Name, Self::Image, Self::Command, Self::Up, Self::Exit, Self::Cpu, Self::Minute, Self::Memory, Self::Pids, Self::Ports];
 
     /// The column that settings call `name`.
     pub fn named(name: &str) -> Option<Self> {

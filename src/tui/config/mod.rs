@@ -7,6 +7,7 @@
 //! confirm = true                      # ask before anything is destroyed
 //! scrollback = 10000                  # lines that each console keeps
 //! log-lines = 50000                   # lines that each view of logs keeps
+//! charts = "braille"                  # or "blocks", "ascii"; what the terminal can show otherwise
 //!
 //! [keys]
 //! preset = "k9s"
@@ -21,7 +22,7 @@ pub use column::Column;
 
 use super::keymap::{Keymap, OwnKeys, preset};
 use super::setting::{self, SettingError};
-use super::theme::{Gallery, Theme};
+use super::theme::{Gallery, Signs, Theme};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -33,7 +34,7 @@ const SCROLLBACK: RangeInclusive<usize> = 0..=100_000;
 const LOG_LINES: RangeInclusive<usize> = 100..=1_000_000;
 
 /// The keys of a file of settings.
-const KEYS: [&str; 8] = ["theme", "columns", "mouse", "confirm", "scrollback", "log-lines", "keys", "network"];
+const KEYS: [&str; 9] = ["theme", "columns", "mouse", "confirm", "scrollback", "log-lines", "charts", "keys", "network"];
 
 /// Where the machine's settings lie.
 const MACHINE: &str = "/etc/kapal";
@@ -57,6 +58,8 @@ pub struct Config {
     pub scrollback: usize,
     /// How many lines a view of logs keeps.
     pub log_lines: usize,
+    /// What charts are drawn with; what the terminal can show unless it is said.
+    pub charts: Option<Signs>,
 }
 
 impl Default for Config {
@@ -70,6 +73,7 @@ impl Default for Config {
             confirm: true,
             scrollback: 10_000,
             log_lines: 50_000,
+            charts: None,
         }
     }
 }
@@ -123,6 +127,7 @@ impl Config {
                 "confirm" => self.confirm = switch(file, key, value)?,
                 // The command line reads it, for the screens and for single verbs alike.
                 "network" => {}
+                "charts" => self.charts = Some(signs(file, value)?),
                 "scrollback" => self.scrollback = number(file, key, value, &SCROLLBACK)?,
                 _ => self.log_lines = number(file, key, value, &LOG_LINES)?,
             }
@@ -153,6 +158,13 @@ fn keys(table: &mut Table, file: &str) -> Result<Option<Table>, SettingError> {
 
 fn switch(file: &str, key: &str, value: &Value) -> Result<bool, SettingError> {
     value.as_bool().ok_or_else(|| SettingError::wrong_type(file, key, value, "true or false"))
+}
+
+fn signs(file: &str, value: &Value) -> Result<Signs, SettingError> {
+    let names = Signs::ALL.iter().map(|(name, _)| *name);
+    let word = value.as_str().ok_or_else(|| SettingError::wrong_type(file, "charts", value, "\"braille\", \"blocks\" or \"ascii\""))?;
+    let known = Signs::ALL.iter().find(|(name, _)| *name == word);
+    known.map(|(_, signs)| *signs).ok_or_else(|| SettingError::unknown(file, "charts", "set of signs", word, names))
 }
 
 fn number(file: &str, key: &str, value: &Value, range: &RangeInclusive<usize>) -> Result<usize, SettingError> {

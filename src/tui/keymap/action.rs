@@ -75,6 +75,16 @@ actions! {
     Shell "shell" "shell" 5;
     /// Show what the container writes.
     Logs "logs" "logs" 8;
+    /// Show what the container uses, over time.
+    Stats "stats" "stats" 5;
+    /// Show what the whole machine uses, or the container again.
+    Machine "machine" "machine" 3;
+    /// Show a shorter time, in more detail.
+    ZoomIn "zoom-in" "shorter" 7;
+    /// Show a longer time.
+    ZoomOut "zoom-out" "longer" 7;
+    /// Change the container's limits while it runs.
+    Limits "limits" "limits" 5;
     /// Show the container's processes.
     Processes "processes" "processes" 3;
     /// Start it.

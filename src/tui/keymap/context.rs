@@ -21,6 +21,8 @@ pub enum Context {
     Jobs,
     /// What a container writes.
     Logs,
+    /// What a container uses, as charts.
+    Stats,
     /// A container's console: everything else that is typed goes to its program.
     Console,
     /// A form with fields.
@@ -56,7 +58,7 @@ enum Reach {
 
 impl Context {
     /// All of them, in the order in which help lists them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Containers,
         Self::Images,
         Self::Layers,
@@ -65,6 +67,7 @@ impl Context {
         Self::Volumes,
         Self::Jobs,
         Self::Logs,
+        Self::Stats,
         Self::Console,
         Self::Dialog,
         Self::Confirm,
@@ -87,6 +90,7 @@ impl Context {
             Self::Volumes => "volumes",
             Self::Jobs => "jobs",
             Self::Logs => "logs",
+            Self::Stats => "stats",
             Self::Console => "console",
             Self::Dialog => "dialog",
             Self::Confirm => "confirm",
@@ -110,6 +114,7 @@ impl Context {
             Self::Volumes => "Volumes",
             Self::Jobs => "Jobs",
             Self::Logs => "Logs",
+            Self::Stats => "Stats",
             Self::Console => "Console",
             Self::Dialog => "Form",
             Self::Confirm => "Question",

@@ -14,6 +14,7 @@ const PLACES: &[&[Context]] = &[
     &[Context::Volumes, Context::List],
     &[Context::Jobs, Context::List],
     &[Context::Logs, Context::Text],
+    &[Context::Stats, Context::Text],
     &[Context::Text],
     &[Context::Console],
     &[Context::Dialog],

@@ -1,6 +1,6 @@
 //! The containers: a live table, and beside it what the selected one writes, runs, changed and is.
 
-use crate::container::{Container, Protocol, Status};
+use crate::container::{Container, HealthStatus, Protocol, Status};
 use crate::text::{self, size, when};
 use crate::tui::config::Column as Shown;
 use crate::tui::effect::Effect;
@@ -8,8 +8,11 @@ use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::News;
 use crate::tui::screen::confirm::asked;
 use crate::tui::screen::details::{Details, Tab};
+use crate::tui::screen::limits::{self, Limits};
 use crate::tui::screen::split::Split;
+use crate::tui::screen::welcome::welcome;
 use crate::tui::screen::{Reaction, Screen, forms, listed};
+use crate::tui::screen::{minute, stats};
 use crate::tui::widget::frame::frame;
 use crate::tui::widget::rows::Hit;
 use crate::tui::widget::table::{Cell, Column, Row, Table};
@@ -26,6 +29,8 @@ fn column(shown: Shown) -> Column {
         Shown::Name => (16, 32, false, 0),
         Shown::Image => (15, 40, false, 2),
         Shown::Cpu => (6, 7, true, 1),
+        Shown::Minute => (minute::WIDTH, minute::WIDTH, false, 4),
+        Shown::Limits => (8, 28, false, 7),
         Shown::Memory => (8, 9, true, 1),
         Shown::Up => (4, 10, false, 3),
         Shown::Exit => (4, 6, true, 5),
@@ -128,6 +133,13 @@ impl Containers {
         }
     }
 
+    /// The line in which limits are edited, at the row.
+    fn limits(&mut self, world: &World) -> Reaction {
+        let names = self.chosen(world, |status| status != Status::Removing);
+        let place = if self.split.inside { self.details.place() } else { self.table.line() };
+        Limits::of(names, place, world).map_or_else(|| Reaction::error("no container is selected"), Reaction::open)
+    }
+
     /// What is done to containers.
     fn command(&mut self, action: Action, world: &World) -> Option<Reaction> {
         Some(match action {
@@ -178,6 +190,7 @@ impl Containers {
                 None => Reaction::error("no container is selected"),
             },
             Action::Publish => self.publish(world),
+            Action::Limits => self.limits(world),
             Action::Copy => match self.one(world) {
                 Some(container) => Reaction::effect(Effect::Copy(container.id.to_string())).and(Reaction::say(format!("copied {}", container.id.short()))),
                 None => Reaction::none(),
@@ -190,6 +203,11 @@ impl Containers {
     fn show(&mut self, action: Action, world: &World) -> Option<Reaction> {
         let tab = match action {
             Action::Logs => Tab::Logs,
+            Action::Stats => Tab::Stats,
+            Action::Machine => {
+                self.details.stats.show_machine();
+                Tab::Stats
+            }
             Action::Processes => Tab::Processes,
             Action::Diff => Tab::Changes,
             Action::Inspect => Tab::Inspect,
@@ -238,6 +256,8 @@ fn cell(shown: Shown, container: &Container, world: &World) -> Cell {
         }
         Shown::Cpu => number(figure.and_then(|f| f.cpu).map(|cpu| format!("{cpu:.1}%")), figure.and_then(|f| f.cpu)),
         Shown::Memory => number(figure.and_then(|f| f.memory).map(size::binary), figure.and_then(|f| f.memory).map(|bytes| bytes as f64)),
+        Shown::Minute => minute::cell(container, world),
+        Shown::Limits => Cell::text(&limits::told(container), theme.muted()),
         Shown::Pids => number(figure.and_then(|f| f.pids).map(|pids| pids.to_string()), figure.and_then(|f| f.pids).map(|pids| pids as f64)),
         Shown::Ports => ports(container, world),
         Shown::Networks => Cell::text(&networks(container), theme.muted()),
@@ -287,13 +307,26 @@ fn sign(container: &Container) -> String {
         Status::Exited if container.state.exit_code == 0 => "○",
         Status::Exited => "✗",
     };
-    format!("{sign} {}", container.state.status.as_str())
+    let mark = match shown_health(container) {
+        None => "",
+        Some(HealthStatus::Starting) => " …",
+        Some(HealthStatus::Healthy) => " ✓",
+        Some(HealthStatus::Unhealthy) => " ✗",
+    };
+    format!("{sign} {}{mark}", container.state.status.as_str())
+}
+
+/// Its health, while that says something.
+fn shown_health(container: &Container) -> Option<HealthStatus> {
+    container.state.health.as_ref().filter(|_| container.state.status == Status::Running).map(|health| health.status)
 }
 
 fn state_style(container: &Container, world: &World) -> ratatui::style::Style {
-    match container.state.status {
-        Status::Exited => world.theme.exit(container.state.exit_code),
-        status => world.theme.state(status),
+    match (container.state.status, shown_health(container)) {
+        (Status::Exited, _) => world.theme.exit(container.state.exit_code),
+        (_, Some(HealthStatus::Unhealthy)) => world.theme.failed(),
+        (_, Some(HealthStatus::Starting)) => world.theme.pending(),
+        (status, _) => world.theme.state(status),
     }
 }
 
@@ -304,14 +337,15 @@ impl Screen for Containers {
 
     fn takes(&self, action: Action) -> bool {
         use Action as A;
-        let shows = matches!(action, A::Logs | A::Processes | A::Diff | A::Inspect | A::Open | A::NextTab | A::PreviousTab);
+        let shows = matches!(action, A::Logs | A::Stats | A::Machine | A::Processes | A::Diff | A::Inspect | A::Open | A::NextTab | A::PreviousTab);
         if self.split.inside {
             // What is open already is not opened.
             let shows = shows && action != A::Open;
-            return shows || self.details.takes(action) || self.split.takes(action);
+            let limits = action == A::Limits && self.details.tabs.front == Tab::Stats;
+            return shows || limits || self.details.takes(action) || self.split.takes(action);
         }
         let does = matches!(action, A::Attach | A::Exec | A::Shell | A::Start | A::Stop | A::Restart | A::Pause | A::Kill)
-            || matches!(action, A::Remove | A::Prune | A::Rename | A::Commit | A::Copy | A::ToggleStopped | A::Run | A::Pull | A::Publish);
+            || matches!(action, A::Remove | A::Prune | A::Rename | A::Commit | A::Copy | A::ToggleStopped | A::Run | A::Pull | A::Publish | A::Limits);
         shows || does || self.table.takes(action)
     }
 
@@ -324,11 +358,19 @@ impl Screen for Containers {
             A::Stop | A::Kill | A::Attach | A::Processes => any(Status::is_alive),
             A::Pause => any(|status| matches!(status, Status::Running | Status::Paused)),
             A::Exec | A::Shell => any(|status| status == Status::Running),
-            A::Run | A::Pull => true,
+            A::Run | A::Pull | A::Machine => true,
             A::Publish => self.one(world).is_some_and(|container| container.state.status.is_alive() && !container.host_config.networks.is_empty()),
             A::ToggleStopped if !self.all => true,
             A::Prune | A::ToggleStopped => world.snapshot.containers.iter().any(|container| !container.state.status.is_alive()),
             _ => self.table.counts().1 > 0,
+        }
+    }
+
+    fn signs(&self) -> &'static [(&'static str, &'static str)] {
+        match self.split.inside {
+            true if self.details.tabs.front == Tab::Stats => stats::SIGNS,
+            true => &[],
+            false => minute::SIGNS,
         }
     }
 
@@ -417,6 +459,10 @@ impl Screen for Containers {
     fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
         let buffer = frame_.buffer_mut();
         let (all, shown) = self.table.counts();
+        let machine = self.split.inside && self.details.tabs.front == Tab::Stats && self.details.stats.about().is_some();
+        if all == 0 && machine {
+            return self.details.draw(area, buffer, world, "", true);
+        }
         if all == 0 {
             return welcome(area, frame_, world, self.all);
         }
@@ -430,41 +476,5 @@ impl Screen for Containers {
             let name = self.one(world).map(|container| text::clean(&container.name).into_owned()).unwrap_or_default();
             self.details.draw(rest, buffer, world, &name, self.split.inside);
         }
-    }
-}
-
-/// What a first start shows: what to do next.
-fn welcome(area: Rect, frame_: &mut Frame<'_>, world: &World, all: bool) {
-    let theme = &world.theme;
-    let buffer = frame_.buffer_mut();
-    let inner = frame(area, buffer, theme, "Containers", "", true);
-    if !world.looked {
-        return;
-    }
-    let lines: &[(&str, &str)] = if all {
-        &[
-            ("", "No containers yet."),
-            ("", ""),
-            ("R", "Run one. The image `host` needs no download: it is this machine's own files below a fresh layer."),
-            ("P", "Pull an image from a registry."),
-            (":", "Type a command, such as `run -it --rm host bash` or `load -i images.tar`."),
-            ("?", "See the keys that hold here."),
-        ]
-    } else {
-        &[("", "No container runs. The same key that hid the others shows them.")]
-    };
-    let room = inner.width.saturating_sub(2).min(76);
-    let left = inner.x + (inner.width - room) / 2;
-    let mut drawn: Vec<(&str, &str)> = Vec::new();
-    for (key, words) in lines {
-        let pieces = text::wrap(words, usize::from(room.saturating_sub(if key.is_empty() { 0 } else { 3 })));
-        drawn.push((key, pieces.first().copied().unwrap_or_default()));
-        drawn.extend(pieces.iter().skip(1).map(|piece| (" ", *piece)));
-    }
-    let top = inner.height.saturating_sub(drawn.len() as u16) / 3;
-    for (row, (key, words)) in inner.rows().skip(usize::from(top)).zip(drawn) {
-        let (x, style) = if key.is_empty() { (left, theme.title()) } else { (left + 3, theme.text()) };
-        buffer.set_stringn(left, row.y, key, 2, theme.key());
-        buffer.set_stringn(x, row.y, words, usize::from(inner.right().saturating_sub(x)), style);
     }
 }

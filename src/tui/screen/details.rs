@@ -1,4 +1,4 @@
-//! What is to be known of one container, a tab for each kind: log, processes, changes, mounts, networks, environment, all of it.
+//! What is to be known of one container, a tab for each kind: log, use of the machine, processes, changes, mounts, networks, environment, all of it.
 
 use crate::container::{Attachment, Container, MountKind, NetworkMode};
 use crate::engine::ChangeKind;
@@ -9,6 +9,7 @@ use crate::tui::msg::Answer;
 use crate::tui::screen::Reaction;
 use crate::tui::screen::content::Content;
 use crate::tui::screen::prompt::Prompt;
+use crate::tui::screen::stats::Stats;
 use crate::tui::screen::tabs::{Strip, Tabs};
 use crate::tui::widget::browser::Browser;
 use crate::tui::widget::pager::{Kind, Line, Pager};
@@ -25,6 +26,8 @@ use std::net::SocketAddr;
 pub enum Tab {
     /// What it writes.
     Logs,
+    /// What it uses, over time.
+    Stats,
     /// What runs in it.
     Processes,
     /// What it changed against its image.
@@ -40,11 +43,12 @@ pub enum Tab {
 }
 
 impl Tabs for Tab {
-    const ALL: &'static [Self] = &[Self::Logs, Self::Processes, Self::Changes, Self::Mounts, Self::Networks, Self::Environment, Self::Inspect];
+    const ALL: &'static [Self] = &[Self::Logs, Self::Stats, Self::Processes, Self::Changes, Self::Mounts, Self::Networks, Self::Environment, Self::Inspect];
 
     fn name(self) -> &'static str {
         match self {
             Self::Logs => "Logs",
+            Self::Stats => "Stats",
             Self::Processes => "Processes",
             Self::Changes => "Changes",
             Self::Mounts => "Mounts",
@@ -65,19 +69,32 @@ pub struct Details {
     pager: Pager,
     /// What it changed, as a tree.
     changes: Browser,
+    /// What it uses, over time.
+    pub stats: Stats,
     most: usize,
+    area: Rect,
 }
 
 impl Details {
     /// Of none, with logs of at most `most` lines.
     pub fn new(most: usize) -> Self {
-        Self { of: None, tabs: Strip::new(Tab::Logs), ticket: None, pager: Pager::new(most, true), changes: Browser::new(false), most }
+        Self {
+            of: None,
+            tabs: Strip::new(Tab::Logs),
+            ticket: None,
+            pager: Pager::new(most, true),
+            changes: Browser::new(false),
+            stats: Stats::default(),
+            most,
+            area: Rect::default(),
+        }
     }
 
     /// Where its keys are looked up.
     pub fn contexts(&self) -> Vec<Context> {
         match self.tabs.front {
             Tab::Logs => vec![Context::Logs, Context::Text],
+            Tab::Stats => vec![Context::Stats, Context::Text],
             Tab::Changes if self.has_tree() => vec![Context::Files, Context::List],
             _ => vec![Context::Text],
         }
@@ -111,11 +128,13 @@ impl Details {
         self.of = of.map(str::to_owned);
         self.pager = Pager::new(self.most, self.tabs.front == Tab::Logs);
         self.changes = Browser::new(false);
+        self.stats.forget();
         let Some(container) = container else { return reaction };
         self.fill(Some(container), world);
         let id = container.id.clone();
         let question = match self.tabs.front {
             Tab::Logs => Question::Log(id),
+            Tab::Stats => Question::Past(id),
             Tab::Processes => Question::Processes(id),
             Tab::Changes => Question::Changes(id),
             Tab::Inspect => Question::InspectContainer(id),
@@ -147,15 +166,26 @@ impl Details {
             Answer::Whole(lines) => self.pager.set(std::mem::take(lines)),
             Answer::Table(titles, rows) => self.pager.set(aligned(titles, rows)),
             Answer::Changes(changes) => self.changes.set(Tree::new(changes.iter().map(changed).collect())),
+            Answer::Past(newer) => self.stats.hear(*std::mem::take(newer)),
+            Answer::Failed(sentence) if self.tabs.front == Tab::Stats => self.stats.fail(sentence),
             Answer::Failed(sentence) => self.pager.set([Line::new(sentence, Kind::Error)]),
             // What other screens ask for.
             _ => {}
         }
     }
 
+    /// The line at whose beginning it was drawn.
+    pub fn place(&self) -> Rect {
+        Rect { height: self.area.height.min(1), ..self.area }
+    }
+
     /// Takes a key for a search.
     pub fn typed(&mut self, key: KeyEvent) -> bool {
-        if self.has_tree() { self.changes.typed(key) } else { self.pager.typed(key) }
+        match self.tabs.front {
+            Tab::Stats => false,
+            _ if self.has_tree() => self.changes.typed(key),
+            _ => self.pager.typed(key),
+        }
     }
 
     /// Takes pasted text for a search.
@@ -170,6 +200,9 @@ impl Details {
 
     /// Whether an action means something to what is shown.
     pub fn takes(&self, action: Action) -> bool {
+        if self.tabs.front == Tab::Stats {
+            return self.stats.takes(action);
+        }
         if self.has_tree() {
             let any = self.changes.tree.count() > 0;
             return any && (self.changes.takes(action) || matches!(action, Action::Open | Action::Diff | Action::Extract | Action::Copy));
@@ -201,6 +234,9 @@ impl Details {
 
     /// Does what a key stands for.
     pub fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        if self.tabs.front == Tab::Stats {
+            return self.stats.act(action, world).then(Reaction::none);
+        }
         if self.has_tree() {
             return self.walk(action, world);
         }
@@ -219,6 +255,7 @@ impl Details {
     pub fn mouse(&mut self, event: MouseEvent, of: Option<&str>, world: &World) -> Option<Reaction> {
         match self.tabs.clicked(event) {
             Some(tab) => Some(self.turn(tab, of, world)),
+            _ if self.tabs.front == Tab::Stats => self.stats.mouse(event, world).then(Reaction::none),
             _ if self.has_tree() => match self.changes.mouse(event) {
                 Hit::Nothing => None,
                 Hit::Moved => Some(Reaction::none()),
@@ -231,6 +268,13 @@ impl Details {
     /// Draws itself.
     pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, world: &World, name: &str, focused: bool) {
         let theme = &world.theme;
+        self.area = area;
+        if self.tabs.front == Tab::Stats {
+            let container = self.of.as_deref().and_then(|id| world.container(id));
+            let about = (self.stats.note(world), self.stats.about().unwrap_or(name));
+            let inside = self.tabs.draw(area, buffer, theme, (&about.0, about.1), focused);
+            return self.stats.draw(inside, buffer, world, container);
+        }
         let note = if self.has_tree() { self.changes.note() } else { self.pager.note() };
         let inside = self.tabs.draw(area, buffer, theme, (&note, name), focused);
         if self.has_tree() && self.changes.tree.count() > 0 {
@@ -242,7 +286,7 @@ impl Details {
                 Tab::Changes => "Nothing changed yet.",
                 Tab::Mounts => "Nothing is mounted beside its own files.",
                 Tab::Environment => "Its environment is empty.",
-                Tab::Networks | Tab::Processes | Tab::Inspect => "",
+                Tab::Networks | Tab::Processes | Tab::Inspect | Tab::Stats => "",
             };
             buffer.set_stringn(inside.x, inside.y, words, usize::from(inside.width), theme.muted());
         }

@@ -24,8 +24,8 @@ pub struct Help {
 }
 
 impl Help {
-    /// With these keys, and those that the screen watches for itself.
-    pub fn new(list: &[HelpRow], watched: Option<(String, &'static str, &'static str)>) -> Self {
+    /// With these keys, and what the screen tells of itself: keys that it watches, signs that it draws.
+    pub fn new(list: &[HelpRow], screen: &dyn Screen) -> Self {
         let mut rows: Vec<(String, &str)> = Vec::new();
         let mut group = None;
         for row in list {
@@ -37,8 +37,12 @@ impl Help {
             rows.push((keys.join("  "), row.description));
         }
         // They belong to what is nearest, whose heading stands first.
-        if let Some((keys, _, does)) = watched {
+        if let Some((keys, _, does)) = screen.watched() {
             rows.insert(1.min(rows.len()), (keys, does));
+        }
+        if !screen.signs().is_empty() {
+            rows.push(("Signs".to_owned(), ""));
+            rows.extend(screen.signs().iter().map(|&(signs, mean)| (signs.to_owned(), mean)));
         }
         Self { rows, pager: Pager::new(1000, false), columns: 0 }
     }

@@ -14,14 +14,18 @@ pub mod help;
 pub mod image_details;
 pub mod images;
 pub mod jobs;
+pub mod limits;
 pub mod lineage;
 pub mod menu;
+pub mod minute;
 pub mod networks;
 pub mod output;
 pub mod prompt;
 pub mod split;
+pub mod stats;
 pub mod tabs;
 pub mod volumes;
+pub mod welcome;
 
 use crate::tui::effect::{Effect, Question, Ticket};
 use crate::tui::keymap::{Action, Context};
@@ -171,6 +175,11 @@ pub trait Screen: Debug + Send {
     /// Keys that it watches for itself, in no map: as they are written, what they do in a word, and in a sentence.
     fn watched(&self) -> Option<(String, &'static str, &'static str)> {
         None
+    }
+
+    /// Signs that it draws, and what each means, for help.
+    fn signs(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
     }
 
     /// Takes a key as it was typed, before it is looked up: what text is typed into does. `None`: not taken.

@@ -5,10 +5,12 @@ mod file;
 mod gallery;
 mod nearest;
 mod role;
+mod signs;
 
 pub use depth::Depth;
 pub use gallery::Gallery;
 pub use role::Role;
+pub use signs::Signs;
 
 use super::setting::SettingError;
 use crate::container::state::Status;

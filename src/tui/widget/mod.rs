@@ -2,11 +2,13 @@
 
 pub mod bars;
 pub mod browser;
+pub mod chart;
 pub mod field;
 pub mod frame;
 pub mod input;
 pub mod offers;
 pub mod pager;
 pub mod rows;
+pub mod spark;
 pub mod table;
 pub mod tree;

@@ -83,6 +83,12 @@ impl Rows {
         Hit::Moved
     }
 
+    /// The line of the selected row, as it was drawn.
+    pub fn line(&self) -> Rect {
+        let row = self.at.saturating_sub(self.top).min(usize::from(self.body.height.saturating_sub(1))) as u16;
+        Rect { y: self.body.y + row, height: self.body.height.min(1), ..self.body }
+    }
+
     /// So many rows are drawn at `body`: the selected one is among those in sight, and none is left out that there is room for.
     pub fn show(&mut self, body: Rect, count: usize) {
         self.body = body;

@@ -168,6 +168,11 @@ impl Table {
         self.follow();
     }
 
+    /// The line that the selected row was drawn on.
+    pub fn line(&self) -> Rect {
+        self.place.line()
+    }
+
     /// The key of the selected row.
     pub fn selected(&self) -> Option<&str> {
         self.selected.as_deref()

@@ -1,6 +1,7 @@
 //! Questions answered: what a screen would like to know, as often as there is something new.
 
 use crate::container::State;
+use crate::container::past::Past;
 use crate::engine::logs::{Piece, Reader};
 use crate::engine::{Engine, Error, Kind as ErrorKind, Result};
 use crate::id::ContainerId;
@@ -11,6 +12,7 @@ use crate::tui::msg::{Answer, Msg, News};
 use crate::tui::widget::pager::{Kind, Line};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
 /// Lines of a log that are read at first.
 const TAIL: usize = 2000;
@@ -18,6 +20,8 @@ const TAIL: usize = 2000;
 const BATCH: usize = 2000;
 /// How long lines are gathered before they are told.
 const GATHER: Duration = Duration::from_millis(50);
+/// How often it is asked what a container used.
+const EACH: Duration = Duration::from_secs(1);
 /// How often processes and changes are looked at.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -37,6 +41,7 @@ pub async fn answer(engine: Engine, ticket: Ticket, question: Question, news: mp
             }
             tokio::time::sleep(AGAIN).await;
         },
+        Question::Past(id) => past(&engine, &id, &news, ticket).await,
         Question::Changes(id) => changes(&engine, &id, &news, ticket).await,
         Question::InspectContainer(id) => inspect(&engine, id.as_str(), "container").await.map(Some),
         Question::InspectImage(id) => inspect(&engine, id.as_str(), "image").await.map(Some),
@@ -80,6 +85,34 @@ async fn changes(engine: &Engine, id: &ContainerId, news: &mpsc::Sender<Msg>, ti
             }
         }
         tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// A container's past, then what is new of it each second, over its ends and starts until it is removed.
+async fn past(engine: &Engine, id: &ContainerId, news: &mpsc::Sender<Msg>, ticket: Ticket) -> Result<Option<Answer>> {
+    let mut clock = tokio::time::interval(EACH);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut since = None;
+    let mut first = true;
+    loop {
+        clock.tick().await;
+        let (asking, id) = (engine.clone(), id.clone());
+        let looking = tokio::task::spawn_blocking(move || asking.container_by_id(&id));
+        let container = looking.await.map_err(|error| Error::new(ErrorKind::Cancelled, format!("looking was cut short: {error}")))??;
+        let answer = match engine.past(&container, since).await {
+            // Nothing is new of what does not run.
+            Ok(newer) if newer == Past::default() && !first => continue,
+            Ok(newer) => {
+                since = newer.last().or(since);
+                Answer::Past(Box::new(newer))
+            }
+            // It may be between two starts: the next second tells.
+            Err(error) => Answer::Failed(error.message),
+        };
+        first = false;
+        if news.send(Msg::News(News::Answer(ticket, answer))).await.is_err() {
+            return Ok(None);
+        }
     }
 }
 

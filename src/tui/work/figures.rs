@@ -1,5 +1,6 @@
-//! What running containers take, sampled each second; while none runs, nothing is sampled and nobody wakes.
+//! What running containers take, and the whole machine, sampled each second.
 
+use crate::container::past::Moment;
 use crate::engine::stats::{Sample, Sampler};
 use crate::engine::{Engine, Error, Kind, Result, Snapshot};
 use crate::id::ContainerId;
@@ -63,6 +64,52 @@ pub async fn sample(engine: Engine, mut seen: Seen, news: mpsc::Sender<Msg>) {
     }
 }
 
+/// Samples the whole machine each second until nobody listens: its past begins with the session, whatever runs.
+pub async fn machine(engine: Engine, news: mpsc::Sender<Msg>) {
+    let mut sampler = engine.machine_sampler();
+    let mut clock = tokio::time::interval(EVERY);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last: Option<Sample> = None;
+    loop {
+        clock.tick().await;
+        let work = move || {
+            let machine = sampler.sample();
+            (sampler, machine.sample)
+        };
+        let Ok((back, sample)) = tokio::task::spawn_blocking(work).await else { return };
+        sampler = back;
+        if let Some(moment) = last.as_ref().and_then(|before| moment(before, &sample))
+            && news.send(Msg::News(News::Machine(moment))).await.is_err()
+        {
+            return;
+        }
+        last = Some(sample);
+    }
+}
+
+/// What happened between two samples, as of now.
+fn moment(before: &Sample, now: &Sample) -> Option<Moment> {
+    let rate = now.rate(before)?;
+    let usage = &now.usage;
+    let narrow = |figure: Option<f64>| figure.map(|figure| figure as f32);
+    Some(Moment {
+        at: jiff::Timestamp::now().as_second(),
+        cpu: narrow(rate.cpu),
+        cpu_limit: usage.cpu.limit.map(|nanos| nanos as f32 / 1e9),
+        throttled: narrow(rate.throttled),
+        memory: usage.memory.working_set,
+        memory_limit: usage.memory.limit,
+        processes: usage.processes.map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
+        read: narrow(rate.read),
+        written: narrow(rate.written),
+        received: narrow(rate.received),
+        sent: narrow(rate.sent),
+        cpu_pressure: narrow(rate.cpu_pressure.some),
+        memory_pressure: narrow(rate.memory_pressure.some),
+        io_pressure: narrow(rate.io_pressure.some),
+    })
+}
+
 fn runs(snapshot: &Snapshot) -> bool {
     snapshot.containers.iter().any(|container| container.state.status.is_alive())
 }
@@ -80,12 +127,17 @@ async fn take(mut sampler: Sampler, snapshot: Arc<Snapshot>) -> Option<Taken> {
 
 /// What the samples say, beside those before them.
 fn figures(samples: Vec<(ContainerId, Sample)>, last: &mut HashMap<ContainerId, Sample>) -> Vec<Figure> {
+    let at = jiff::Timestamp::now().as_second();
     let figures = samples
         .iter()
         .map(|(id, sample)| {
             let rate = last.get(id).and_then(|before| sample.rate(before));
             Figure {
                 container: id.clone(),
+                at,
+                cpu_limit: sample.usage.cpu.limit.map(|nanos| nanos as f64 / 1e7),
+                throttled: rate.and_then(|rate| rate.throttled),
+                memory_pressure: rate.and_then(|rate| rate.memory_pressure.some),
                 cpu: rate.and_then(|rate| rate.cpu).map(|busy| busy * 100.0),
                 memory: sample.usage.memory.working_set,
                 memory_limit: sample.usage.memory.limit,

@@ -58,6 +58,7 @@ impl Works {
     pub fn begin(engine: Engine, line: Arc<dyn CommandLine>, news: mpsc::Sender<Msg>, record: Option<PathBuf>, history: Option<PathBuf>) -> Self {
         let (seen, sight) = tokio::sync::watch::channel(None);
         let watching = tokio::spawn(watch(engine.clone(), seen, news.clone()));
+        let machine = tokio::spawn(figures::machine(engine.clone(), news.clone()));
         let sampling = tokio::spawn(figures::sample(engine.clone(), sight, news.clone()));
         Self {
             engine,
@@ -69,7 +70,7 @@ impl Works {
             consoles: Consoles::default(),
             record,
             history,
-            background: vec![watching, sampling],
+            background: vec![watching, sampling, machine],
         }
     }
 

@@ -25,7 +25,7 @@ fn the_line_of_keys_tells_what_would_do_something() {
         let foreign = ["remove", "mark", "run", "pull", "open", "inspect", "cancel"];
         assert!(!told.iter().any(|label| foreign.contains(label)) && told.contains(&"help"), "{pane}: {told:?}");
     }
-    let told = labels(stage.keys("1 enter ] ]"));
+    let told = labels(stage.keys("1 enter ] ] ]"));
     assert!(told.contains(&"back") && !told.iter().any(|label| ["remove", "mark", "extract"].contains(label)), "{told:?}");
     assert_eq!(labels(stage.keys("] /")), ["ok", "back"], "a search is typed");
     assert_eq!(labels(stage.keys("esc & x")), ["ok", "back"]);

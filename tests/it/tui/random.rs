@@ -1,8 +1,10 @@
 //! Whatever is pressed, pasted, clicked or heard, at any size: no panic, and nothing on screen that a terminal would obey.
 
 use super::stage::key;
+use super::stats::strange_past;
 use kapal::cli::workstation::Verbs;
 use kapal::container::network::{Forward, Subnet};
+use kapal::container::past::Moment;
 use kapal::container::{
     Attachment, Config as Inside, Container, Endpoint, HostConfig, Mount, MountKind, Network, NetworkMode, Protocol, Published, State, Status,
 };
@@ -165,7 +167,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<i32>().prop_map(Step::Later),
         3 => (count, 0usize..8, texts(), any::<u64>()).prop_map(|(containers, others, texts, seed)| Step::Snapshot { containers, others, texts, seed }),
         1 => any::<u64>().prop_map(Step::Figures),
-        5 => (any::<bool>(), 0u8..7, texts()).prop_map(|(newest, kind, texts)| Step::Answer { newest, kind, texts }),
+        5 => (any::<bool>(), 0u8..8, texts()).prop_map(|(newest, kind, texts)| Step::Answer { newest, kind, texts }),
         3 => (0u64..4, 0u8..6, hostile()).prop_map(|(number, kind, text)| Step::Work { number, kind, text }),
         1 => hostile().prop_map(Step::Opened),
         1 => (hostile(), any::<bool>()).prop_map(|(text, good)| Step::Notice(if good { Ok(text) } else { Err(text) })),
@@ -378,11 +380,19 @@ impl Play {
             }
             Step::Later(seconds) => Msg::Tick(jiff::Timestamp::from_second(1_700_000_000 + i64::from(seconds)).unwrap()),
             Step::Snapshot { containers, others, texts, seed } => Msg::News(News::Snapshot(Arc::new(snapshot(containers, others, &texts, seed)))),
+            Step::Figures(seed) if seed % 4 == 0 => {
+                let moment = Moment { at: (seed % 4_000_000_000) as i64, cpu: Some(f32::from_bits(seed as u32)), ..Moment::default() };
+                Msg::News(News::Machine(moment))
+            }
             Step::Figures(seed) => {
                 let mut dice = Dice(seed);
                 let ids = self.model.world.snapshot.containers.iter().map(|container| container.id.clone());
                 let figure = |container| Figure {
                     container,
+                    at: dice.roll(4_000_000_000) as i64,
+                    cpu_limit: [None, Some(0.0), Some(50.0), Some(f64::NAN)][dice.roll(4) as usize],
+                    throttled: [None, Some(0.5)][dice.roll(2) as usize],
+                    memory_pressure: [None, Some(f64::INFINITY)][dice.roll(2) as usize],
                     cpu: [None, Some(0.0), Some(1234.5), Some(f64::NAN), Some(f64::INFINITY)][dice.roll(5) as usize],
                     memory: Some(dice.roll(u64::MAX)),
                     memory_limit: None,
@@ -432,6 +442,7 @@ fn answer(kind: u8, texts: &[String], asked: &[Forward]) -> Answer {
         1 => Answer::Whole(lines()),
         2 => Answer::Table(vec!["ONE".into(), "TWO".into()], texts.iter().map(|text| vec![text.clone(), text.clone(), text.clone()]).collect()),
         3 => Answer::Changes(texts.iter().map(|text| Change { path: text.into(), kind: ChangeKind::Added }).collect()),
+        6 => Answer::Past(Box::new(strange_past(texts))),
         4 => Answer::Rates(texts.iter().map(|text| (text.clone(), Rate { received: f64::MAX, sent: -1.0 })).collect()),
         5 => {
             let reach = [Reach::Yes, Reach::Perhaps, Reach::No];

@@ -68,7 +68,7 @@ fn containers_are_listed_with_what_is_known_of_them() {
 fn the_tabs_of_a_container_are_turned_by_key() {
     let mut stage = Stage::on(100, 24, full);
     stage.keys("enter").shows("details-logs");
-    stage.keys("] ]").shows("details-changes");
+    stage.keys("] ] ]").shows("details-changes");
     stage.keys("]").shows("details-mounts");
     stage.keys("]").sees("It has a loopback link alone.");
     stage.keys("]").shows("details-environment");

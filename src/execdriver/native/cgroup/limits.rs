@@ -1,45 +1,51 @@
 //! Limits written into cgroup files; a limit that this machine cannot carry is an error, never ignored.
 //!
+//! What takes a limit away where the controller is missing has nothing to do.
 //! Source: the kernel's Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.
 
-use super::{Cgroup, Cgroups, named};
-use crate::sys::bpf;
-use oci_spec::runtime::{LinuxCpu, LinuxDeviceCgroup, LinuxDeviceType, LinuxMemory, LinuxResources};
+use super::writer::{Writer, number_in};
+use super::{Cgroup, Cgroups, devices, io_limits, named};
+use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxResources};
 use std::io;
 use std::path::Path;
 
 /// Applies all limits of the specification.
-pub fn apply(cgroups: &Cgroups, cgroup: &Cgroup, resources: &LinuxResources) -> io::Result<()> {
+pub fn apply(writer: &mut Writer, cgroups: &Cgroups, cgroup: &Cgroup, resources: &LinuxResources) -> io::Result<()> {
     if let Some(memory) = resources.memory() {
-        limit_memory(cgroups, cgroup, memory)?;
+        limit_memory(writer, cgroups, cgroup, memory)?;
     }
     if let Some(cpu) = resources.cpu() {
-        limit_cpu(cgroups, cgroup, cpu)?;
+        limit_time(writer, cgroups, cgroup, cpu)?;
+        weigh_time(writer, cgroups, cgroup, cpu)?;
+        choose(writer, cgroups, cgroup, cpu)?;
     }
-    if let Some(pids) = resources.pids() {
-        let file = file(cgroups, cgroup, "pids", "pids", "processes (--pids-limit)")?;
-        write(&file.1.join("pids.max"), &pids.limit().to_string())?;
+    if let Some(pids) = resources.pids()
+        && let Some((_, path)) = file(cgroups, cgroup, ["pids", "pids"], "processes (--pids-limit)", pids.limit() < 0)?
+    {
+        writer.set(&path.join("pids.max"), &max(pids.limit()))?;
     }
-    if let Some(weight) = resources.block_io().as_ref().and_then(oci_spec::runtime::LinuxBlockIo::weight) {
-        limit_io(cgroups, cgroup, weight)?;
+    if let Some(io) = resources.block_io() {
+        io_limits::apply(writer, cgroups, cgroup, io)?;
     }
-    if let Some(devices) = resources.devices() {
-        limit_devices(cgroup, devices)?;
+    if let Some(rules) = resources.devices() {
+        devices::restrict(writer, cgroup, rules)?;
     }
     Ok(())
 }
 
-fn write(path: &Path, value: &str) -> io::Result<()> {
-    std::fs::write(path, value).map_err(|error| io::Error::new(error.kind(), format!("cannot write {value} to {}: {error}", path.display())))
+/// Below nought is without limit.
+fn max(number: i64) -> String {
+    if number < 0 { "max".to_owned() } else { number.to_string() }
 }
 
-/// The folder whose files set a limit, and whether it is a v2 one.
-fn file<'a>(cgroups: &Cgroups, cgroup: &'a Cgroup, old: &str, new: &str, what: &str) -> io::Result<(bool, &'a Path)> {
+/// The folder whose files set a limit, and whether it is a v2 one; `None` where the controller is missing and the limit is to go.
+pub fn file<'a>(cgroups: &Cgroups, cgroup: &'a Cgroup, [old, new]: [&str; 2], what: &str, no_longer: bool) -> io::Result<Option<(bool, &'a Path)>> {
     if let Some(path) = cgroup.v1_of(old) {
-        return Ok((false, path));
+        return Ok(Some((false, path)));
     }
     match &cgroup.unified_path {
-        Some(path) if cgroups.v2_controllers.iter().any(|c| c == new) => Ok((true, path)),
+        Some(path) if cgroups.v2_controllers.iter().any(|c| c == new) => Ok(Some((true, path))),
+        _ if no_longer => Ok(None),
         _ => Err(io::Error::new(
             io::ErrorKind::Unsupported,
             format!("cannot limit {what}: this machine's cgroups have no {new} controller; leave the limit out, or enable the controller"),
@@ -47,139 +53,120 @@ fn file<'a>(cgroups: &Cgroups, cgroup: &'a Cgroup, old: &str, new: &str, what: &
     }
 }
 
-fn limit_memory(cgroups: &Cgroups, cgroup: &Cgroup, memory: &LinuxMemory) -> io::Result<()> {
-    let (v2, path) = file(cgroups, cgroup, "memory", "memory", "memory")?;
-    let max = |bytes: i64| if bytes < 0 { "max".to_owned() } else { bytes.to_string() };
-    if let Some(bytes) = memory.limit() {
-        write(&path.join(if v2 { "memory.max" } else { "memory.limit_in_bytes" }), &bytes.to_string())?;
-    }
-    if let Some(both) = memory.swap() {
-        // v1 counts memory and swap together, v2 swap alone. A kernel without swap accounting has no such file: then
-        // there is nothing to limit, and memory alone bounds the container.
-        let (name, value) = if v2 {
-            let swap = if both < 0 { both } else { (both - memory.limit().unwrap_or(0)).max(0) };
-            ("memory.swap.max", max(swap))
-        } else {
-            ("memory.memsw.limit_in_bytes", both.to_string())
-        };
-        let file = path.join(name);
-        if file.exists() {
-            write(&file, &value)?;
-        }
+fn limit_memory(writer: &mut Writer, cgroups: &Cgroups, cgroup: &Cgroup, memory: &LinuxMemory) -> io::Result<()> {
+    let numbers = [memory.limit(), memory.swap(), memory.reservation()];
+    let no_longer = numbers.into_iter().flatten().all(|bytes| bytes < 0) && memory.swappiness().is_none() && memory.disable_oom_killer() != Some(true);
+    let Some((v2, path)) = file(cgroups, cgroup, ["memory"; 2], "memory", no_longer)? else { return Ok(()) };
+    if v2 {
+        limit_memory_v2(writer, path, memory)?;
+    } else {
+        limit_memory_v1(writer, path, memory)?;
     }
     if let Some(bytes) = memory.reservation() {
-        write(&path.join(if v2 { "memory.low" } else { "memory.soft_limit_in_bytes" }), &bytes.to_string())?;
+        match (v2, bytes) {
+            (true, ..0) => writer.set(&path.join("memory.low"), "0")?,
+            (true, _) => writer.set(&path.join("memory.low"), &bytes.to_string())?,
+            (false, _) => writer.set(&path.join("memory.soft_limit_in_bytes"), &bytes.to_string())?,
+        }
+    }
+    if v2 && (memory.disable_oom_killer() == Some(true) || memory.swappiness().is_some()) {
+        let option = if memory.swappiness().is_some() { "--memory-swappiness" } else { "--oom-kill-disable" };
+        return Err(io::Error::new(io::ErrorKind::Unsupported, format!("{option} is of cgroup v1, this machine has v2: leave it out")));
+    }
+    if let Some(inclination) = memory.swappiness() {
+        writer.set(&path.join("memory.swappiness"), &inclination.to_string())?;
     }
     if memory.disable_oom_killer() == Some(true) {
-        if v2 {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "--oom-kill-disable is of cgroup v1, this machine has v2: leave it out"));
-        }
-        write(&path.join("memory.oom_control"), "1")?;
+        writer.set(&path.join("memory.oom_control"), "1")?;
     }
     Ok(())
 }
 
-fn limit_cpu(cgroups: &Cgroups, cgroup: &Cgroup, cpu: &LinuxCpu) -> io::Result<()> {
-    if cpu.quota().is_some() || cpu.period().is_some() {
-        let (v2, path) = file(cgroups, cgroup, "cpu", "cpu", "processor time")?;
-        if v2 {
-            let quota = cpu.quota().filter(|quota| *quota > 0).map_or("max".to_owned(), |quota| quota.to_string());
-            write(&path.join("cpu.max"), &format!("{quota} {}", cpu.period().unwrap_or(100_000)))?;
-        } else {
-            if let Some(period) = cpu.period() {
-                write(&path.join("cpu.cfs_period_us"), &period.to_string())?;
-            }
-            if let Some(quota) = cpu.quota() {
-                write(&path.join("cpu.cfs_quota_us"), &quota.to_string())?;
-            }
-        }
+/// v1 counts memory and swap together, and takes no limit of the one above that of both: the order depends on what is there.
+fn limit_memory_v1(writer: &mut Writer, path: &Path, memory: &LinuxMemory) -> io::Result<()> {
+    let (own, both) = (path.join("memory.limit_in_bytes"), path.join("memory.memsw.limit_in_bytes"));
+    // A kernel without swap accounting has no such file: then there is nothing to limit, and memory alone bounds the container.
+    let swap = memory.swap().filter(|_| both.exists());
+    let raised = swap.is_some_and(|swap| swap < 0 || number_in(&both).is_some_and(|now| swap.unsigned_abs() >= now));
+    let mut steps = vec![(&own, memory.limit()), (&both, swap)];
+    if raised {
+        steps.reverse();
     }
-    if let Some(shares) = cpu.shares() {
-        let (v2, path) = file(cgroups, cgroup, "cpu", "cpu", "processor shares")?;
-        if v2 {
-            // 2 … 262144 onto 1 … 10000, as runc maps them.
-            let weight = 1 + (shares.clamp(2, 262_144) - 2) * 9_999 / 262_142;
-            write(&path.join("cpu.weight"), &weight.to_string())?;
-        } else {
-            write(&path.join("cpu.shares"), &shares.to_string())?;
-        }
-    }
-    for (name, list) in [("cpuset.cpus", cpu.cpus()), ("cpuset.mems", cpu.mems())] {
-        if let Some(list) = list {
-            let (_, path) = file(cgroups, cgroup, "cpuset", "cpuset", "the set of processors")?;
-            write(&path.join(name), list)?;
+    for (file, bytes) in steps {
+        if let Some(bytes) = bytes {
+            writer.set(file, &bytes.to_string())?;
         }
     }
     Ok(())
 }
 
-fn limit_io(cgroups: &Cgroups, cgroup: &Cgroup, weight: u16) -> io::Result<()> {
-    let (v2, path) = file(cgroups, cgroup, "blkio", "io", "block I/O")?;
-    let candidates: &[(&str, String)] = &if v2 {
-        let scaled = 1 + (u64::from(weight).clamp(10, 1000) - 10) * 9_999 / 990;
-        [("io.bfq.weight", weight.to_string()), ("io.weight", format!("default {scaled}"))]
-    } else {
-        [("blkio.weight", weight.to_string()), ("blkio.bfq.weight", weight.to_string())]
-    };
-    match candidates.iter().find(|(name, _)| path.join(name).exists()) {
-        Some((name, value)) => write(&path.join(name), value),
-        None => Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "cannot weigh block I/O: this machine's I/O scheduler has no weights (bfq has); leave --blkio-weight out",
-        )),
+/// v2 counts swap alone.
+fn limit_memory_v2(writer: &mut Writer, path: &Path, memory: &LinuxMemory) -> io::Result<()> {
+    if let Some(bytes) = memory.limit() {
+        writer.set_memory_max(path, &max(bytes))?;
     }
+    let file = path.join("memory.swap.max");
+    if let Some(both) = memory.swap().filter(|_| file.exists()) {
+        let swap = if both < 0 { both } else { (both - memory.limit().unwrap_or(0)).max(0) };
+        writer.set(&file, &max(swap))?;
+    }
+    Ok(())
 }
 
-/// Whether weights of block I/O change anything: some disk has a scheduler that knows them, or the kernel weighs by cost.
-pub fn heeds_io_weight(schedulers: impl IntoIterator<Item = String>, cost: Option<&str>) -> bool {
-    let by_cost = cost.is_some_and(|disks| disks.contains("enable=1"));
-    by_cost || schedulers.into_iter().any(|names| names.contains("[bfq]") || names.contains("[cfq]"))
-}
-
-fn limit_devices(cgroup: &Cgroup, rules: &[LinuxDeviceCgroup]) -> io::Result<()> {
-    if let Some(path) = cgroup.v1_of("devices") {
-        for rule in rules {
-            let name = if rule.allow() { "devices.allow" } else { "devices.deny" };
-            write(&path.join(name), &old_rule(rule))?;
-        }
+/// Quota and period. The kernel compares their ratio with that of the cgroup above at each step: it must not rise above what it
+/// is to be in between.
+fn limit_time(writer: &mut Writer, cgroups: &Cgroups, cgroup: &Cgroup, cpu: &LinuxCpu) -> io::Result<()> {
+    if cpu.quota().is_none() && cpu.period().is_none() {
         return Ok(());
     }
-    // The specification's last fitting rule decides, the program's first one.
-    let program: Vec<bpf::Rule> = rules.iter().rev().map(new_rule).collect();
-    match &cgroup.unified {
-        Some(fd) => bpf::allow_devices(std::os::fd::AsFd::as_fd(fd), &program)
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot restrict devices: {error}"))),
+    let no_longer = cpu.quota().is_none_or(|quota| quota < 0) && cpu.period().is_none_or(|period| period == 100_000);
+    let Some((v2, path)) = file(cgroups, cgroup, ["cpu"; 2], "processor time", no_longer)? else { return Ok(()) };
+    if v2 {
+        let quota = cpu.quota().filter(|quota| *quota > 0).map_or("max".to_owned(), |quota| quota.to_string());
+        return writer.set(&path.join("cpu.max"), &format!("{quota} {}", cpu.period().unwrap_or(100_000)));
+    }
+    let (quota, period) = (path.join("cpu.cfs_quota_us"), path.join("cpu.cfs_period_us"));
+    let shorter = cpu.period().is_some_and(|new| number_in(&period).is_some_and(|now| new < now));
+    let mut steps = vec![(&period, cpu.period().map(|period| period.to_string())), (&quota, cpu.quota().map(|quota| quota.to_string()))];
+    if shorter || cpu.quota().is_some_and(|quota| quota < 0) {
+        steps.reverse();
+    }
+    for (file, value) in steps {
+        if let Some(value) = value {
+            writer.set(file, &value)?;
+        }
+    }
+    Ok(())
+}
+
+fn weigh_time(writer: &mut Writer, cgroups: &Cgroups, cgroup: &Cgroup, cpu: &LinuxCpu) -> io::Result<()> {
+    let Some(shares) = cpu.shares() else { return Ok(()) };
+    match file(cgroups, cgroup, ["cpu"; 2], "processor shares", shares == 0)? {
         None => Ok(()),
+        Some((false, path)) => writer.set(&path.join("cpu.shares"), &if shares == 0 { 1024 } else { shares }.to_string()),
+        Some((true, path)) => {
+            // 2 … 262144 onto 1 … 10000, as runc maps them.
+            let weight = if shares == 0 { 100 } else { 1 + (shares.clamp(2, 262_144) - 2) * 9_999 / 262_142 };
+            writer.set(&path.join("cpu.weight"), &weight.to_string())
+        }
     }
 }
 
-fn old_rule(rule: &LinuxDeviceCgroup) -> String {
-    let number = |number: Option<i64>| number.map_or("*".to_owned(), |n| n.to_string());
-    let kind = match rule.typ() {
-        Some(LinuxDeviceType::B) => "b",
-        Some(LinuxDeviceType::C) => "c",
-        _ => "a",
-    };
-    format!("{kind} {}:{} {}", number(rule.major()), number(rule.minor()), rule.access().as_deref().unwrap_or("rwm"))
-}
-
-fn new_rule(rule: &LinuxDeviceCgroup) -> bpf::Rule {
-    let kind = match rule.typ() {
-        Some(LinuxDeviceType::B) => Some(b'b'),
-        Some(LinuxDeviceType::C) => Some(b'c'),
-        _ => None,
-    };
-    let access = rule.access().as_deref().unwrap_or("rwm").bytes().fold(0, |access, letter| {
-        access
-            | match letter {
-                b'm' => 1,
-                b'r' => 2,
-                b'w' => 4,
-                _ => 0,
+/// Chooses processors and memory nodes; an empty list is what the cgroup above has.
+fn choose(writer: &mut Writer, cgroups: &Cgroups, cgroup: &Cgroup, cpu: &LinuxCpu) -> io::Result<()> {
+    for (name, list) in [("cpuset.cpus", cpu.cpus()), ("cpuset.mems", cpu.mems())] {
+        let Some(list) = list else { continue };
+        match file(cgroups, cgroup, ["cpuset"; 2], "the set of processors", list.is_empty())? {
+            None => {}
+            Some((false, path)) if list.is_empty() => {
+                let above = path.parent().unwrap_or(path).join(name);
+                let all = std::fs::read_to_string(&above).map_err(|error| named(&above, &error))?;
+                writer.set(&path.join(name), all.trim())?;
             }
-    });
-    let number = |number: Option<i64>| number.and_then(|n| u32::try_from(n).ok());
-    bpf::Rule { allow: rule.allow(), kind, major: number(rule.major()), minor: number(rule.minor()), access }
+            Some((_, path)) => writer.set(&path.join(name), list)?,
+        }
+    }
+    Ok(())
 }
 
 /// A new v1 cpuset is empty and takes no process: each level gets what its parent has.
@@ -194,7 +181,7 @@ pub fn inherit_cpuset(mount: &Path, parent: &Path, path: &Path) -> io::Result<()
             if own.trim().is_empty() {
                 let from = above.join(name);
                 let value = std::fs::read_to_string(&from).map_err(|e| named(&from, &e))?;
-                write(&file, value.trim())?;
+                Writer::plain().set(&file, value.trim())?;
             }
         }
         above = below;
@@ -219,19 +206,5 @@ pub fn delegate(mount: &Path, parent: &Path, controllers: &[String]) {
                 let _ = std::fs::write(&file, format!("+{controller}"));
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn weights_need_a_scheduler_that_knows_them() {
-        let heeded = |schedulers: &[&str], cost| heeds_io_weight(schedulers.iter().map(ToString::to_string), cost);
-        assert!(!heeded(&["[none] mq-deadline bfq", "none [mq-deadline] kyber bfq"], None));
-        assert!(heeded(&["[none]", "none mq-deadline [bfq]"], None));
-        assert!(heeded(&["[none]"], Some("8:0 enable=1 ctrl=auto")));
-        assert!(!heeded(&[], Some("8:0 enable=0 ctrl=auto")));
     }
 }

@@ -7,11 +7,15 @@
 //! controllers are all on v1 it is what freezes and kills.
 
 mod alarm;
+mod devices;
+mod io_limits;
 mod limits;
 mod meter;
 mod teardown;
+mod update;
+mod writer;
 
-pub use limits::heeds_io_weight;
+pub use io_limits::heeds_io_weight;
 
 use crate::id::ContainerId;
 use oci_spec::runtime::LinuxResources;
@@ -22,6 +26,9 @@ use std::path::{Path, PathBuf};
 
 /// The v1 controllers that matter to a container.
 const USED: [&str; 8] = ["memory", "cpu", "cpuacct", "cpuset", "pids", "blkio", "freezer", "devices"];
+
+/// The name of the cgroup below a container's for what is kept together.
+const APART: &str = "kapal.apart";
 
 /// A v1 hierarchy.
 #[derive(Clone, Debug)]
@@ -136,7 +143,7 @@ impl Cgroups {
 
     fn limit(&self, cgroup: &Cgroup, resources: Option<&LinuxResources>) -> io::Result<()> {
         match resources {
-            Some(resources) => limits::apply(self, cgroup, resources),
+            Some(resources) => limits::apply(&mut writer::Writer::plain(), self, cgroup, resources),
             None => Ok(()),
         }
     }
@@ -165,6 +172,36 @@ impl Cgroups {
         Ok(cgroup)
     }
 
+    /// As [`Self::existing`], with a cgroup below it for what is kept together, made if missing. It limits nothing: the
+    /// container's own does, and counts for both. Where it cannot be made, the container's own is all there is.
+    /// With `fresh` one that nobody is in any more is made anew.
+    pub fn apart(&self, id: &ContainerId, fresh: bool) -> io::Result<Cgroup> {
+        let mut cgroup = self.existing(id)?;
+        let Some(path) = self.apart_path(id) else { return Ok(cgroup) };
+        if fresh {
+            let _ = rustix::fs::rmdir(&path);
+        }
+        match rustix::fs::mkdir(&path, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Err(_) => return Ok(cgroup),
+        }
+        let open = |path: &Path, flags| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty());
+        if cgroup.unified.is_some() {
+            if let Ok(folder) = open(&path, OFlags::RDONLY | OFlags::DIRECTORY) {
+                cgroup.unified = Some(folder);
+                cgroup.unified_path = Some(path);
+            }
+        } else if let (Some(at), Ok(tasks)) = (cgroup.v1.iter().position(|(_, own)| path.starts_with(own)), open(&path.join("tasks"), OFlags::WRONLY)) {
+            cgroup.tasks[at] = tasks;
+        }
+        Ok(cgroup)
+    }
+
+    /// The cgroup below a container's for what is kept together.
+    fn apart_path(&self, id: &ContainerId) -> Option<PathBuf> {
+        Some(self.v2_path(id).or_else(|| self.v1_path("freezer", id))?.join(APART))
+    }
+
     /// Whether a process is in the container's cgroup, or in one that the container made below it.
     pub fn holds(&self, id: &ContainerId, pid: i32) -> bool {
         let inner = format!("/{}", self.parent.join(id.as_str()).display());
@@ -187,11 +224,16 @@ impl Cgroups {
     pub fn processes(&self, id: &ContainerId) -> io::Result<Vec<i32>> {
         let path = self.v2_path(id).or_else(|| self.v1_path("pids", id)).or_else(|| self.v1_path("memory", id));
         let Some(path) = path else { return Ok(Vec::new()) };
-        match std::fs::read_to_string(path.join("cgroup.procs")) {
-            Ok(text) => Ok(text.lines().filter_map(|line| line.parse().ok()).collect()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(named(&path, &error)),
+        let mut found = Vec::new();
+        for path in tree(&path) {
+            match std::fs::read_to_string(path.join("cgroup.procs")) {
+                Ok(text) => found.extend(text.lines().filter_map(|line| line.parse::<i32>().ok())),
+                // One that the container made threaded has no list of processes.
+                Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::EOPNOTSUPP) => {}
+                Err(error) => return Err(named(&path, &error)),
+            }
         }
+        Ok(found)
     }
 
     /// How often the kernel killed something in the container for want of memory.
@@ -256,6 +298,19 @@ impl Cgroup {
     fn v1_of(&self, controller: &str) -> Option<&Path> {
         self.v1.iter().find(|(hierarchy, _)| hierarchy.controllers.iter().any(|c| c == controller)).map(|(_, path)| path.as_path())
     }
+}
+
+/// A cgroup and those below it, which a container may have made.
+fn tree(path: &Path) -> Vec<PathBuf> {
+    let mut found = vec![path.to_owned()];
+    let mut at = 0;
+    while let Some(path) = found.get(at) {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        let below: Vec<PathBuf> = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect();
+        found.extend(below);
+        at += 1;
+    }
+    found
 }
 
 /// Makes a cgroup; its parent may be taken away just then by the end of the last container in it.

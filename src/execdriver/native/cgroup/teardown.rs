@@ -1,6 +1,6 @@
 //! Freezing, killing and taking away: also of a container whose monitor is gone.
 
-use super::{Cgroups, named};
+use super::{Cgroups, named, tree};
 use crate::id::ContainerId;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io;
@@ -25,6 +25,9 @@ fn until(mut done: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
         pause = (pause * 2).min(Duration::from_millis(20));
     }
 }
+
+/// How often a cgroup is gone through that the kernel does not kill as one.
+const ROUNDS: usize = 16;
 
 fn absent(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ENODEV)
@@ -103,17 +106,27 @@ impl Cgroups {
         }
         let mut errors = Vec::new();
         let _ = self.freeze(id, true);
-        for path in paths {
-            let Ok(text) = std::fs::read_to_string(path.join("cgroup.procs")) else { continue };
-            for pid in text.lines().filter_map(|line| line.parse().ok()).filter_map(Pid::from_raw) {
-                match kill_process(pid, Signal::KILL) {
-                    Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-                    Err(error) => errors.push(io::Error::from(error)),
-                }
-            }
+        for path in paths.iter().flat_map(|path| tree(path)) {
+            errors.extend(kill_each(&path).err());
         }
         let _ = self.thaw_for_death(id);
         errors
+    }
+
+    /// Kills what is kept together in the container, and waits for nobody.
+    pub fn end_apart(&self, id: &ContainerId) -> io::Result<()> {
+        let Some(path) = self.apart_path(id).filter(|path| path.exists()) else { return Ok(()) };
+        if std::fs::write(path.join("cgroup.kill"), "1").is_ok() {
+            return Ok(());
+        }
+        // Before Linux 5.14 there is no such word: what was forked between the reading and the killing is found next time,
+        // and what forks faster than it is killed stays.
+        for _ in 0..ROUNDS {
+            if kill_each(&path)? == 0 {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The v1 freezer holds even the dead: they go once it lets them.
@@ -123,6 +136,16 @@ impl Cgroups {
             None => Ok(()),
         }
     }
+}
+
+/// Kills the processes of one cgroup; how many there were.
+fn kill_each(path: &Path) -> io::Result<usize> {
+    let Ok(text) = std::fs::read_to_string(path.join("cgroup.procs")) else { return Ok(0) };
+    let pids: Vec<Pid> = text.lines().filter_map(|line| line.parse().ok()).filter_map(Pid::from_raw).collect();
+    let refused = |pid: &Pid| kill_process(*pid, Signal::KILL).err().filter(|error| *error != rustix::io::Errno::SRCH);
+    // All of them, whatever happens to one.
+    let errors: Vec<_> = pids.iter().filter_map(refused).collect();
+    errors.first().map_or(Ok(pids.len()), |error| Err(named(path, &io::Error::from(*error))))
 }
 
 /// Removes a cgroup and those that the container made below it, the lowest first.

@@ -1,0 +1,56 @@
+//! `update`: limits and restart policies of containers changed, also while they run.
+
+use super::limits::LimitOptions;
+use super::rm::Several;
+use crate::engine::{Error, Job, JobContext, Result, check};
+use clap::Args;
+
+/// Change limits and restart policies of containers, running or not
+#[derive(Args, Clone, Debug, Default)]
+pub struct Update {
+    /// What is to change.
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    /// Containers
+    #[arg(required = true, value_name = "CONTAINER")]
+    pub containers: Vec<String>,
+}
+
+/// What became of it.
+#[derive(Debug, Default)]
+pub struct Changed {
+    /// Of each container.
+    pub several: Several,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+impl Job for Update {
+    type Output = Changed;
+    const VERB: &'static str = "update";
+
+    fn title(&self) -> String {
+        format!("update {}", self.containers.join(" "))
+    }
+
+    async fn run(self, context: JobContext) -> Result<Changed> {
+        let update = self.limits.update()?;
+        if update.is_empty() {
+            return Err(Error::invalid("nothing is to change: give one or more options").hint("`kapal update --help` lists them"));
+        }
+        let mut changed = Changed::default();
+        for name in &self.containers {
+            context.check()?;
+            let result = match context.engine.container(name) {
+                Ok(container) => context.engine.update(&container, &update).await,
+                Err(error) => Err(error),
+            };
+            if let Ok(container) = &result {
+                let news = check::unheeded(&container.host_config.resources).into_iter().filter(|warning| !changed.warnings.contains(warning));
+                changed.warnings.extend(news.collect::<Vec<_>>());
+            }
+            changed.several.add(name, result.map(|_| ()));
+        }
+        Ok(changed)
+    }
+}
