@@ -136,7 +136,7 @@ impl Containers {
     /// The line in which limits are edited, at the row.
     fn limits(&mut self, world: &World) -> Reaction {
         let names = self.chosen(world, |status| status != Status::Removing);
-        let place = if self.split.inside { self.details.place() } else { self.table.line() };
+        let place = if self.split.inside { self.details.place() } else { self.table.place.line() };
         Limits::of(names, place, world).map_or_else(|| Reaction::error("no container is selected"), Reaction::open)
     }
 

@@ -29,11 +29,15 @@ pub fn frame(area: Rect, buffer: &mut Buffer, theme: &Theme, title: &str, note: 
     inner
 }
 
-/// The names of what a frame at `area` can show, upon its upper edge; gives where each stands, as far as there is room.
+/// The names of what a frame at `area` can show, upon its upper edge; gives where each stands, nowhere if there is no room. The
+/// one in front always has some: those before it give way.
 pub fn tabs<'a>(area: Rect, buffer: &mut Buffer, theme: &Theme, names: impl IntoIterator<Item = &'a str>, front: usize) -> Vec<Rect> {
-    let mut places = Vec::new();
+    let names: Vec<&str> = names.into_iter().collect();
+    let needs = |from: usize| names.iter().take(front + 1).skip(from).map(|name| text::width::of(name) + 2).sum::<usize>() + 2;
+    let first = (0..front).find(|&from| needs(from) <= usize::from(area.width)).unwrap_or(front);
+    let mut places = vec![Rect::default(); first.min(names.len())];
     let mut x = area.x + 2;
-    for (number, name) in names.into_iter().enumerate() {
+    for (number, name) in names.into_iter().enumerate().skip(first) {
         let width = text::width::of(name) as u16;
         if x + width + 2 > area.right() {
             break;

@@ -107,7 +107,8 @@ pub struct Table {
     /// Those that the filter lets through, in their order.
     shown: Vec<usize>,
     selected: Option<String>,
-    place: Rows,
+    /// Where among the rows one is.
+    pub(in crate::tui) place: Rows,
     sort: Option<(usize, bool)>,
     filter: Input,
     filtering: bool,
@@ -166,11 +167,6 @@ impl Table {
         let same = self.selected.as_ref().and_then(|key| self.shown.iter().position(|&index| self.rows[index].key == *key));
         self.place.at = same.unwrap_or(self.place.at).min(self.shown.len().saturating_sub(1));
         self.follow();
-    }
-
-    /// The line that the selected row was drawn on.
-    pub fn line(&self) -> Rect {
-        self.place.line()
     }
 
     /// The key of the selected row.

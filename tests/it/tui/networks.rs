@@ -233,7 +233,7 @@ fn what_cannot_be_done_is_not_told_of_and_says_why() {
 fn containers_show_their_ports_and_networks() {
     let mut stage = networked(120, 30);
     assert!(stage.text().contains("8080→80"), "{}", stage.text());
-    pressed(&mut stage, "enter ] ] ] ]");
+    pressed(&mut stage, "enter ] ] ] ] ]");
     stage.shows("details-networks");
     pressed(&mut stage, "esc f");
     assert!(stage.text().contains("kapal port web"), "{}", stage.text());

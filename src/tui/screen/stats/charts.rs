@@ -3,13 +3,15 @@
 use crate::container::past::Moment;
 use crate::text;
 use crate::tui::theme::Signs;
-use crate::tui::widget::chart::{self, Chart, Extent, LEAST, Line, Setting, Unit, Window};
+use crate::tui::widget::chart::{self, Chart, LEAST, Line, Setting, Unit, Window};
 use crate::tui::widget::spark::spark;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// The title of the chart of links.
 pub const NETWORK: &str = "network";
+/// What is known now was told within so many steps.
+const RECENT: i64 = 3;
 /// From this width on two charts stand beside each other.
 const TWO: u16 = 64;
 /// And three.
@@ -21,8 +23,9 @@ const GAP: u16 = 2;
 /// there was none, or is none of the container's own.
 pub fn of(moments: &[Moment], step: i64, window: &Window, is_machine: bool) -> Vec<Chart> {
     let columns = |figure: fn(&Moment) -> Option<f32>| window.columns_of(moments, step, figure);
-    let line = |name, figure| Line { name, columns: columns(figure) };
-    let limit = |figure| Some(columns(figure)).filter(|columns: &Vec<Extent>| columns.iter().any(Option::is_some));
+    let newest = || moments.iter().rev().take_while(|moment| moment.at > window.end.saturating_sub(RECENT * step));
+    let line = |name, figure: fn(&Moment) -> Option<f32>| Line { name, columns: columns(figure), last: newest().find_map(figure) };
+    let limit = |figure| Some(line("", figure)).filter(|line| line.columns.iter().any(Option::is_some));
     let cpu_limit = limit(|moment| moment.cpu_limit);
     let is_held = cpu_limit.is_some() && !is_machine;
     let mut charts = vec![
@@ -133,7 +136,7 @@ impl Plan {
         let lines = charts.iter().flat_map(|chart| chart.lines.iter().map(move |line| (chart, line)));
         for (y, (chart, line)) in (area.top()..area.bottom()).zip(lines) {
             let name = if line.name.is_empty() || chart.unit == Unit::Share { chart.title } else { line.name };
-            let value = Chart::read(&line.columns, setting).map_or_else(|| "–".to_owned(), |value| chart.unit.write(value));
+            let value = Chart::read(line, setting).map_or_else(|| "–".to_owned(), |value| chart.unit.write(value));
             let words = format!("{name} {value}");
             buffer.set_stringn(area.x, y, text::truncate(&words, usize::from(area.width)), usize::from(area.width), theme.text());
             let x = area.x + 18;

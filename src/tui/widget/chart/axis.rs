@@ -103,6 +103,14 @@ impl Scale {
     }
 }
 
+/// Nearer than this, two edges are one.
+const NEXT_TO: f64 = 1e-6;
+
+/// The column in which something ends.
+fn ending(columns: f64) -> i64 {
+    (columns - NEXT_TO).ceil() as i64 - 1
+}
+
 /// The least and the most of a column; where nothing is known it is a gap.
 pub type Extent = Option<(f32, f32)>;
 
@@ -128,12 +136,12 @@ impl Window {
     /// The number of the first column, counted from 1970.
     pub fn first(&self) -> i64 {
         // What ended at `end` is in the last one.
-        (self.end as f64 / self.width() - 1e-6).ceil() as i64 - self.columns as i64
+        ending(self.end as f64 / self.width()) + 1 - self.columns as i64
     }
 
     /// The column in which something happened, if it is one of these.
     pub fn column(&self, at: f64) -> Option<usize> {
-        let column = (at / self.width() - 1e-6).ceil() as i64 - 1 - self.first();
+        let column = ending(at / self.width()) - self.first();
         usize::try_from(column).ok().filter(|column| *column < self.columns)
     }
 
@@ -157,15 +165,11 @@ impl Window {
             let since = before.filter(|before| *before < moment.at && moment.at.saturating_sub(*before) <= 2 * step).unwrap_or(moment.at.saturating_sub(step));
             before = Some(moment.at);
             let Some(value) = figure(moment).filter(|value| value.is_finite() && *value >= 0.0) else { continue };
-            let (from, to) = (since as f64 / width, moment.at as f64 / width);
-            if to - from <= 1.0 {
-                put(f64::midpoint(from, to).floor() as i64, value);
-            } else {
-                // Of columns narrower than a moment all whose middle is in it: none is drawn twice.
-                let last = (to - 0.5).floor() as i64;
-                let from = (from - 0.5).floor() as i64 + 1;
-                (from.max(first)..=last.min(first + self.columns as i64)).for_each(|column| put(column, value));
-            }
+            // Of narrow columns all that begin in it, of wide ones that in which it ends: none is drawn twice, and the last
+            // column always has what is newest.
+            let last = ending(moment.at as f64 / width);
+            let from = (since as f64 / width - NEXT_TO).ceil() as i64;
+            (from.min(last).max(first)..=last.min(first + self.columns as i64)).for_each(|column| put(column, value));
         }
         columns
     }

@@ -39,6 +39,8 @@ pub struct Line {
     pub name: &'static str,
     /// What is known of each column of dots.
     pub columns: Vec<Extent>,
+    /// What is known now.
+    pub last: Option<f32>,
 }
 
 /// Something that happened.
@@ -62,7 +64,7 @@ pub struct Chart {
     /// Lines, the most important first. A single one is filled down to nought.
     pub lines: Vec<Line>,
     /// The limit at the time of each column; where there is none, it has none.
-    pub limit: Option<Vec<Extent>>,
+    pub limit: Option<Line>,
 }
 
 /// What all charts beside each other share.
@@ -72,7 +74,7 @@ pub struct Setting<'a> {
     pub window: Window,
     /// What happened.
     pub marks: &'a [Mark],
-    /// The column at which values are read; the last one otherwise.
+    /// The column at which values are read; what is known now otherwise.
     pub cursor: Option<usize>,
     /// What they are drawn with.
     pub signs: Signs,
@@ -134,17 +136,20 @@ impl Chart {
         self.lines.iter().any(|line| line.columns.iter().any(Option::is_some))
     }
 
-    /// The value of a line where the setting reads it: at the cursor, or the last one.
-    pub fn read(line: &[Extent], setting: &Setting<'_>) -> Option<f64> {
-        let at = setting.cursor.map_or_else(|| line.iter().rposition(Option::is_some), Some)?;
-        line.get(at).copied().flatten().map(|(_, most)| f64::from(most))
+    /// The value of a line where the setting reads it: the most of the column at the cursor, or the last one.
+    pub fn read(line: &Line, setting: &Setting<'_>) -> Option<f64> {
+        let value = match setting.cursor {
+            Some(at) => line.columns.get(at).copied().flatten().map(|(_, most)| most),
+            None => line.last,
+        };
+        value.map(f64::from)
     }
 
     /// The scale, and whether the limit is on it.
     fn scale(&self) -> (Scale, bool) {
         let most = |columns: &[Extent]| columns.iter().flatten().map(|(_, most)| f64::from(*most)).fold(0.0, f64::max);
         let data = self.lines.iter().map(|line| most(&line.columns)).fold(0.0, f64::max);
-        let limit = self.limit.as_deref().map_or(0.0, most);
+        let limit = self.limit.as_ref().map_or(0.0, |limit| most(&limit.columns));
         let is_shown = limit <= data * OUT_OF_SIGHT || !self.is_known();
         let all = if is_shown { data.max(limit) } else { data };
         (Scale::over(self.unit, all, STEPS), is_shown)
@@ -186,7 +191,7 @@ impl Chart {
         put(self.title, theme.title());
         let several = self.lines.len() > 1;
         for (number, line) in self.lines.iter().enumerate() {
-            let value = Self::read(&line.columns, setting).map_or_else(|| "–".to_owned(), |value| self.unit.write(value));
+            let value = Self::read(line, setting).map_or_else(|| "–".to_owned(), |value| self.unit.write(value));
             put(" ", Style::new());
             if several {
                 put(Self::legend(number, setting), theme.series(number));
@@ -282,7 +287,7 @@ impl Chart {
         let (style, guide, sign) = (setting.theme.warning(), strokes(setting.signs).guide, strokes(setting.signs).limit);
         let rows = usize::from(plot.height) * above;
         for x in 0..plot.width {
-            let columns = limit.iter().skip(usize::from(x) * beside).take(beside);
+            let columns = limit.columns.iter().skip(usize::from(x) * beside).take(beside);
             let Some((_, value)) = columns.flatten().last() else { continue };
             let Some(row) = scale.row(f64::from(*value), rows) else { continue };
             let cell = &mut buffer[(plot.x + x, plot.bottom() - 1 - (row / above) as u16)];

@@ -23,19 +23,23 @@ fn window(area: Rect, signs: Signs) -> Window {
     Window { end: END, span: 60, columns: columns(area, signs) }
 }
 
+fn line(past: &[Moment], window: Window, name: &'static str, figure: fn(&Moment) -> Option<f32>) -> Line {
+    Line { name, columns: window.columns_of(past, 1, figure), last: past.iter().rev().find_map(figure) }
+}
+
 fn cpu(window: Window) -> Chart {
     let past = past();
     Chart {
         title: "cpu",
         unit: Unit::Processors,
-        lines: vec![Line { name: "", columns: window.columns_of(&past, 1, |moment| moment.cpu) }],
-        limit: Some(window.columns_of(&past, 1, |moment| moment.cpu_limit)),
+        lines: vec![line(&past, window, "", |moment| moment.cpu)],
+        limit: Some(line(&past, window, "", |moment| moment.cpu_limit)),
     }
 }
 
 fn devices(window: Window) -> Chart {
     let past = past();
-    let line = |name, figure: fn(&Moment) -> Option<f32>| Line { name, columns: window.columns_of(&past, 1, figure) };
+    let line = |name, figure: fn(&Moment) -> Option<f32>| line(&past, window, name, figure);
     Chart { title: "disk", unit: Unit::Rate, lines: vec![line("read", |moment| moment.read), line("written", |moment| moment.written)], limit: None }
 }
 
@@ -99,7 +103,10 @@ fn values_are_read_at_the_cursor() {
 fn a_limit_far_away_is_told_in_words_and_leaves_the_line_its_room() {
     let far = |window: Window| {
         let mut chart = cpu(window);
-        chart.limit.iter_mut().flatten().flatten().for_each(|limit| *limit = (64.0, 64.0));
+        if let Some(limit) = &mut chart.limit {
+            limit.columns.iter_mut().flatten().for_each(|limit| *limit = (64.0, 64.0));
+            limit.last = Some(64.0);
+        }
         chart
     };
     let lines = drawn(far, (40, 11), Signs::Braille, None, &Theme::default());
