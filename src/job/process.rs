@@ -105,7 +105,6 @@ pub const COLUMNS: [(&str, &str, Column); 41] = [
 /// What this machine counts in, and what time it is.
 pub struct Clock {
     ticks: u64,
-    page: u64,
     memory: u64,
     uptime: u64,
     now: jiff::Zoned,
@@ -114,11 +113,11 @@ pub struct Clock {
 impl Clock {
     /// Now, here.
     pub fn now() -> Self {
-        use nix::unistd::SysconfVar::{CLK_TCK, PAGE_SIZE};
+        use nix::unistd::SysconfVar::CLK_TCK;
         let uptime = rustix::time::clock_gettime(rustix::time::ClockId::Boottime).tv_sec.unsigned_abs();
         let machine = rustix::system::sysinfo();
         let memory = (machine.totalram as u64 * u64::from(machine.mem_unit)).max(1);
-        Self { ticks: system(CLK_TCK, 100), page: system(PAGE_SIZE, 4096), memory, uptime, now: jiff::Zoned::now() }
+        Self { ticks: system(CLK_TCK, 100), memory, uptime, now: jiff::Zoned::now() }
     }
 }
 
@@ -134,6 +133,8 @@ pub struct Process {
     name: String,
     command: String,
     uid: u32,
+    /// KiB of memory. Field 24 of the manual page is not exact.
+    memory: u64,
 }
 
 impl Process {
@@ -143,7 +144,10 @@ impl Process {
         let uid = std::fs::metadata(&folder).ok()?.uid();
         let text = std::fs::read(folder.join("stat")).ok()?;
         let line = std::fs::read(folder.join("cmdline")).unwrap_or_default();
-        Self::parse(pid, uid, &String::from_utf8_lossy(&text), &String::from_utf8_lossy(&line))
+        let status = std::fs::read(folder.join("status")).unwrap_or_default();
+        let mut process = Self::parse(pid, uid, &String::from_utf8_lossy(&text), &String::from_utf8_lossy(&line))?;
+        process.memory = resident(&String::from_utf8_lossy(&status));
+        Some(process)
     }
 
     fn parse(pid: i32, uid: u32, stat: &str, line: &str) -> Option<Self> {
@@ -152,7 +156,7 @@ impl Process {
         let name = head.split_once('(')?.1.to_owned();
         let line = line.trim_end_matches('\0').replace('\0', " ");
         let command = if line.is_empty() { format!("[{name}]") } else { line };
-        Some(Self { pid, stat: tail.split_ascii_whitespace().map(str::to_owned).collect(), name, command, uid })
+        Some(Self { pid, stat: tail.split_ascii_whitespace().map(str::to_owned).collect(), name, command, uid, memory: 0 })
     }
 
     /// Field `n` of the manual page, counted from 3; nought where there is none.
@@ -188,7 +192,7 @@ impl Process {
             Column::Group => self.field(5),
             Column::Session => self.field(6),
             Column::Share | Column::Processor => self.share(clock) as i64,
-            Column::MemoryShare | Column::Memory => self.field(24),
+            Column::MemoryShare | Column::Memory => self.memory as i64,
             Column::Addresses => self.field(23),
             Column::Started => self.field(22),
             Column::Age | Column::Seconds => self.age(clock) as i64,
@@ -208,9 +212,9 @@ impl Process {
             Column::User => nix::unistd::User::from_uid(self.uid.into()).ok().flatten().map_or_else(|| self.uid.to_string(), |user| user.name),
             Column::Share => (self.share(clock) / 10).min(99).to_string(),
             Column::Processor => tenths(self.share(clock)),
-            Column::MemoryShare => tenths(self.count(24) * clock.page * 1000 / clock.memory),
+            Column::MemoryShare => tenths(self.memory.saturating_mul(1024 * 1000) / clock.memory),
             Column::Addresses => (self.count(23) / 1024).to_string(),
-            Column::Memory => (self.count(24) * clock.page / 1024).to_string(),
+            Column::Memory => self.memory.to_string(),
             Column::Terminal => self.terminal(),
             Column::State => self.stat.first().cloned().unwrap_or_default(),
             Column::StateMarks => self.state_marks(),
@@ -243,6 +247,12 @@ impl Process {
     }
 }
 
+/// KiB of memory; nought for one that has none of its own. Source: proc_pid_status(5).
+fn resident(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
 /// The time of day, or of what has run longer the day, or the year.
 fn started(now: &jiff::Zoned, age: u64) -> String {
     let Ok(then) = now.checked_sub(jiff::SignedDuration::from_secs(age as i64)) else { return "?".to_owned() };
@@ -270,13 +280,14 @@ mod tests {
 
     fn clock() -> Clock {
         let now = "2026-03-05T12:00:00[UTC]".parse().unwrap();
-        Clock { ticks: 100, page: 4096, memory: 1 << 30, uptime: 1000, now }
+        Clock { ticks: 100, memory: 1 << 30, uptime: 1000, now }
     }
 
     #[test]
     fn a_process_reads_as_ps_tells_it() {
         let stat = "77 (a) b) S 1 77 77 34817 77 0 0 0 0 0 4000 1000 0 0 20 5 2 0 50000 8388608 2560 0";
-        let process = Process::parse(77, 0, stat, "/bin/x\0-y\0").unwrap();
+        let mut process = Process::parse(77, 0, stat, "/bin/x\0-y\0").unwrap();
+        process.memory = resident("Name:\ta\nVmRSS:\t   10240 kB\n");
         let cell = |column| process.cell(column, &clock());
         assert_eq!([Column::Pid, Column::Parent, Column::Name, Column::Command].map(cell), ["77", "1", "a) b", "/bin/x -y"]);
         assert_eq!([Column::Share, Column::Processor, Column::Memory, Column::MemoryShare].map(cell), ["10", "10.0", "10240", "0.9"]);

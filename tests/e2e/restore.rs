@@ -104,13 +104,13 @@ fn figures_are_redrawn_in_place_and_leave_the_terminal_as_it_was() {
     window.until("one table", |text| count(text, "CONTAINER ID") == 1 && count(text, "first") == 1 && count(text, "second") == 1);
     store.ok(&["rm", "-f", "first"]);
     window.lacks("first").resize(40, 10).until("narrow", |text| text.contains("CPU %") && !text.contains("LIMIT"));
-    window.resize(120, 2).sees("and 1 more").resize(120, 10).sees("second").sees("LIMIT");
+    window.resize(120, 1).sees("and 2 more").resize(120, 10).sees("second").sees("LIMIT");
     window.keys(&["C-z"]).sees("Stopped");
     window.is_given_back();
     window.line("clear; fg").sees("second");
     assert_eq!(window.knows("#{alternate_on}"), "1");
-    window.keys(&["C-c"]).sees("ended with 130");
+    window.keys(&["C-c"]).until("the shell is back", |text| text.trim_end().ends_with("ready>"));
     window.is_given_back();
     // What was shown last stays to be read.
-    window.sees("second");
+    window.sees("second").line("clear").begins(&stats).sees("0.00%").keys(&["C-c"]).is_as_it_was(130);
 }

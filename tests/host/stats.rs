@@ -33,7 +33,7 @@ fn figures_are_those_of_the_container() {
             assert!(row[key].is_string(), "{key}: {line}");
         }
     }
-    let result = store.fed(b"stats --no-stream busy", &["--batch", "--format", "json", "-"]).out;
+    let result = store.fed(b"stats --no-stream busy", &["--batch", "-", "--format", "json"]).out;
     let result: serde_json::Value = serde_json::from_str(result.lines().last().unwrap()).unwrap();
     assert_eq!(result["result"][0]["Name"], "busy");
     assert!(store.fails(1, &["stats", "nobody"]).contains("nobody"));
@@ -97,7 +97,7 @@ fn containers_come_and_go_while_one_looks() {
 fn processes_are_shown_as_ps_shows_them() {
     let Some(store) = Store::new() else { return };
     let image = store.image("box:1");
-    store.ok(&["run", "-dt", "--name", "several", &image, "sh", "-c", "nice -n 5 sleep 1000 & sleep 2000 & sleep 3000; true"]);
+    store.ok(&["run", "-dt", "--name", "several", &image, "sh", "-c", "sleep 1000 & sleep 2000 & sleep 3000; true"]);
     until("all of them run", || store.ok(&["top", "several", "-o", "pid"]).lines().count() == 5);
     assert!(store.ok(&["top", "several"]).starts_with("UID       PID"));
     assert!(store.ok(&["top", "several", "aux"]).contains("%CPU      %MEM"));
