@@ -28,6 +28,8 @@ mod pane;
 mod registry;
 mod run;
 mod space;
+mod stats;
 mod store;
 mod toolbox;
 mod trees;
+mod update;
