@@ -126,8 +126,7 @@ impl Stats {
             Action::ZoomIn => self.span = self.span.saturating_sub(1),
             Action::ZoomOut => self.span = (self.span + 1).min(SPANS.len() - 1),
             Action::Machine => self.machine = !self.machine,
-            Action::Follow if self.held.is_some() => self.held = None,
-            Action::Back if self.held.is_some() => self.held = None,
+            Action::Follow | Action::Back if self.held.is_some() => self.held = None,
             Action::Follow => self.hold(world),
             Action::Left | Action::Right | Action::Home | Action::End => self.read(action, world),
             Action::PageUp if self.pages > 1 => self.page = self.page.saturating_sub(1),
@@ -210,13 +209,11 @@ impl Stats {
     /// When what is shown ends.
     fn end(&self, world: &World) -> i64 {
         let now = world.now.as_second();
-        match &self.held {
-            Some(held) => held.end,
-            None => {
-                let last = if self.machine { world.machine.last() } else { self.past.seconds.last() };
-                last.map(|moment| moment.at).filter(|at| (now - FRESH..=now + FRESH).contains(at)).unwrap_or(now)
-            }
+        if let Some(held) = &self.held {
+            return held.end;
         }
+        let last = if self.machine { world.machine.last() } else { self.past.seconds.last() };
+        last.map(|moment| moment.at).filter(|at| (now - FRESH..=now + FRESH).contains(at)).unwrap_or(now)
     }
 
     /// What stands beside the tabs: how much time, and whether it moves.

@@ -139,7 +139,7 @@ pub fn marks(occurrences: &[Occurrence], world: &World) -> Vec<Mark> {
 /// The sign of what happened, and how it looks.
 fn look(what: &Happening, signs: Signs, theme: &Theme) -> (&'static str, Style) {
     let (sign, plain, style) = match what {
-        Happening::Started => ("●", "*", theme.running()),
+        Happening::Started | Happening::Unpaused => ("●", "*", theme.running()),
         Happening::Restarted(_) => ("◌", "r", theme.pending()),
         Happening::Throttled => ("▼", "v", theme.warning()),
         Happening::MemoryHigh => ("▲", "^", theme.warning()),
@@ -149,7 +149,6 @@ fn look(what: &Happening, signs: Signs, theme: &Theme) -> (&'static str, Style) 
         Happening::Unhealthy => ("✗", "u", theme.failed()),
         Happening::Limits(_) => ("◆", "=", theme.accent()),
         Happening::Paused => ("◐", "p", theme.paused()),
-        Happening::Unpaused => ("●", "*", theme.running()),
     };
     (if signs == Signs::Ascii { plain } else { sign }, style)
 }

@@ -33,8 +33,7 @@ impl Unit {
     pub fn room(self) -> usize {
         match self {
             Self::Processors => 7,
-            Self::Bytes => 8,
-            Self::Rate => 8,
+            Self::Bytes | Self::Rate => 8,
             Self::Share => 4,
         }
     }
