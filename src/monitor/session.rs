@@ -137,7 +137,7 @@ impl Session<'_> {
             let told = self.record.started(pid);
             say("cannot record the start", told);
         }
-        ready.say(&Outcome::Started(pid));
+        ready.say(&Outcome::Started(pid, self.harbour.take_warnings()));
         say("networks", self.harbour.register_names());
         self.settle_at = Some(Instant::now() + SETTLED);
         while self.pidfd.is_some() {
