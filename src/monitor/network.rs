@@ -164,7 +164,7 @@ impl Harbour {
         // What cannot be found out is no reason not to start.
         let obstacles = firewall::obstacles(&mut settled.netlink, &self.mark.table, &networks).unwrap_or_default();
         let concerned = |one: &&Obstacle| one.hook == Hook::Forward && (one.leaving == Fate::Drops || one.coming == Fate::Drops && !self.held.is_empty());
-        obstacles.iter().filter(concerned).map(Obstacle::advice).collect()
+        firewall::advice(obstacles.iter().filter(concerned))
     }
 
     /// What the user should know of the last start.
@@ -346,7 +346,7 @@ impl Harbour {
             // Who has been led to its address must not be led to the next one who gets that.
             let addresses: Vec<IpAddr> = endpoint.addresses.iter().map(|(address, _)| *address).collect();
             self.proxy.forget(&addresses);
-            let _ = Netlink::open(NETFILTER).and_then(|mut netlink| firewall::forget(&mut netlink, &addresses));
+            let _ = networkdriver::forget(&addresses);
         }
         if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
     }
@@ -464,8 +464,7 @@ impl Departure {
         let mut errors = Vec::new();
         if self.published {
             errors.extend(refresh(&mark, record).err());
-            let forgotten = Netlink::open(NETFILTER).and_then(|mut netlink| firewall::forget(&mut netlink, &self.addresses));
-            errors.extend(forgotten.err().map(|error| format!("connections: {error}")));
+            errors.extend(networkdriver::forget(&self.addresses).err().map(|error| format!("connections: {error}")));
         }
         record.rest();
         std::thread::sleep(LINGER);

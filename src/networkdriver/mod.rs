@@ -90,7 +90,8 @@ pub struct Lock {
 }
 
 /// Takes that lock: a file for each network namespace, in a folder that only its owner enters, as everybody may lock what
-/// everybody may read.
+/// everybody may read. Files of namespaces that are gone stay until the machine starts anew: their numbers come again, so that
+/// there are never more than there once were namespaces, and who took one away could not know that nobody is about to lock it.
 ///
 /// # Errors
 /// The kernel's; `TimedOut` if another keeps it for longer than twenty seconds.
@@ -217,6 +218,14 @@ pub fn remove_links(numbers: &[u32]) -> io::Result<()> {
     }
     let failed = |result: io::Result<()>| result.err().filter(|error| error.raw_os_error() != Some(libc::ENODEV));
     Netlink::open(ROUTE)?.batch(&mut batch)?.into_iter().find_map(failed).map_or(Ok(()), Err)
+}
+
+/// Has the kernel forget all connections of some addresses.
+///
+/// # Errors
+/// The kernel's.
+pub fn forget(addresses: &[std::net::IpAddr]) -> io::Result<()> {
+    if addresses.is_empty() { Ok(()) } else { firewall::forget(&mut Netlink::open(NETFILTER)?, addresses).map(|_| ()) }
 }
 
 /// The first of the `pools` parts, in their order, that overlaps neither a route of this machine nor any of `taken`.

@@ -42,7 +42,7 @@ impl Engine {
             networks.extend(self.network(crate::container::network::DEFAULT).ok());
         }
         let obstacles = surroundings(&self.mark(), &networks).map(|(obstacles, _)| obstacles).unwrap_or_default();
-        obstacles.iter().filter(|one| one.drops()).map(Obstacle::advice).collect()
+        firewall::advice(obstacles.iter().filter(|one| one.drops()))
     }
 
     /// Who reaches a container's ports: all that are published, or the one asked for, by its number inside or on this machine.

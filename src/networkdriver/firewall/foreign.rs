@@ -277,13 +277,15 @@ fn step(name: &str, data: &[u8]) -> Option<Step> {
     }
 }
 
-/// A match of `iptables`: of those that are not written as the others are, the state of connections alone is understood.
+/// A match of `iptables`: of those that are not written as the others are, little but the state of connections is understood.
 fn compatible(name: &str, info: &[u8]) -> Option<Step> {
     /// Where `xt_conntrack_mtinfo3` and its elder siblings have what is matched, what is meant the other way round, and the states.
     const FLAGS: usize = 146;
     let short = |at: usize| Some(u32::from(u16::from_ne_bytes(info.get(at..at + 2)?.try_into().ok()?)));
     match name {
         "comment" => None,
+        // Headers of IPv6 that no ordinary packet has.
+        "rt" | "frag" | "ah" | "esp" | "hbh" | "dst" | "mh" => Some(Step::State { states: 0, inverted: false }),
         "conntrack" if short(FLAGS) == Some(1) => Some(Step::State { states: short(FLAGS + 4)?, inverted: short(FLAGS + 2)? & 1 == 1 }),
         _ => Some(Step::Unknown),
     }

@@ -88,6 +88,8 @@ impl Walk<'_> {
     /// Whether a chain lets the packet through; nothing if it leaves that to who comes after it.
     fn chain(&mut self, name: &str, depth: usize) -> Holds {
         let table = self.table;
+        // A rule that cannot be foreseen may have sent it back from here.
+        let mut gone = false;
         for rule in table.rules.get(name).map(Vec::as_slice).unwrap_or_default() {
             if depth > DEPTH || self.left == 0 {
                 self.left = 0;
@@ -103,9 +105,14 @@ impl Walk<'_> {
                 Verdict::Jump(chain) | Verdict::Goto(chain) => self.chain(chain, depth + 1),
             };
             match (holds, verdict) {
+                (None, Verdict::Return) => gone = true,
                 (None, _) => self.perhaps |= decided == Some(false),
                 (Some(false), _) => {}
                 (_, Verdict::Jump(_)) if decided.is_none() => {}
+                (Some(true), _) if gone && decided == Some(false) => {
+                    self.perhaps = true;
+                    return None;
+                }
                 (Some(true), _) => return decided,
             }
         }
@@ -315,6 +322,10 @@ mod tests {
         rules.push(rule("zones", &[&link(Field::OutLink, "kapal0", false), &link(Field::InLink, "kapal0", true)], Verdict::Goto("trusted".to_owned())));
         rules.push(rule("trusted", &[], Verdict::Accept));
         assert_eq!(fates(&rules, &sets, false), [Passes, Passes, Drops]);
+        // As ufw has it: what is not for this machine is dropped; which that is cannot be told.
+        let unknown = Rule { chain: "local".to_owned(), steps: vec![Step::Unknown, Step::Decide(Verdict::Return)] };
+        let local = [rule("forward", &[], Verdict::Jump("local".to_owned())), unknown, rule("local", &[], Verdict::Drop), ours];
+        assert_eq!(fates(&local, &[], true), [Perhaps, Drops, Drops]);
         // A set that cannot be read may have anything.
         assert_eq!(fates(&rules[..2], &[("known", None)], false), [Perhaps, Perhaps, Perhaps]);
     }

@@ -31,7 +31,7 @@ mod wire;
 pub use connections::{forget, forget_port};
 pub use explain::{Answer, Asker, Reach, explain};
 pub use judge::Fate;
-pub use obstacle::{Obstacle, obstacles};
+pub use obstacle::{Obstacle, advice, obstacles};
 pub use rule::{Chain, Hook, Match, Rule, Table, Verdict};
 
 use crate::container::network::Traffic;

@@ -166,6 +166,14 @@ impl Obstacle {
     }
 }
 
+/// What some obstacles do, and what to do about them, a sentence each; what is done for one already, such as the same chain for
+/// the other family, is not told again.
+pub fn advice<'a>(obstacles: impl Iterator<Item = &'a Obstacle>) -> Vec<String> {
+    let mut told = HashSet::new();
+    let is_new = |one: &&Obstacle| one.ways().into_iter().filter(|way| told.insert(way.clone())).count() > 0;
+    obstacles.filter(is_new).map(Obstacle::advice).collect()
+}
+
 /// A name as it may stand in a sentence and on a command line.
 fn shown(name: &str) -> String {
     name.chars().take(64).map(|c| if c.is_ascii_alphanumeric() || "-_.@/".contains(c) { c } else { '?' }).collect()
