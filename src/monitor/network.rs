@@ -12,9 +12,10 @@ use super::proxy::Proxy;
 use super::record::{Berth, Record};
 use super::{Task, etc};
 use crate::container::network::Traffic;
-use crate::container::{Attachment, Container, Place, PortBinding, Protocol, Published};
+use crate::container::{Attachment, Container, Network, Place, PortBinding, Protocol, Published};
 use crate::id::NetworkId;
-use crate::networkdriver::{self, Mark, firewall, names};
+use crate::networkdriver::firewall::{self, Fate, Hook, Obstacle};
+use crate::networkdriver::{self, Mark, Settled, names};
 use crate::sys::netlink::{NETFILTER, Netlink};
 use std::io;
 use std::net::IpAddr;
@@ -41,6 +42,7 @@ pub struct Harbour {
     departure: Departure,
     /// Conversations about the firewall, to be closed when nobody waits.
     spent: Option<Netlink>,
+    warnings: Vec<String>,
 }
 
 /// How a network is told from others in sentences.
@@ -60,6 +62,7 @@ impl Harbour {
             names: None,
             departure: Departure::default(),
             spent: None,
+            warnings: Vec::new(),
         }
     }
 
@@ -132,14 +135,17 @@ impl Harbour {
     /// Gives the network namespace of a process its links.
     pub fn attach(&mut self, pid: i32, record: &mut dyn Record) -> Result<(), String> {
         let namespace = namespace_of(pid).map_err(failed("cannot reach the container's network namespace"))?;
+        let mut settled;
         {
             let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
             for (network, _) in &self.berths {
                 self.driver(&network.driver)?.up(network).map_err(|error| error.to_string())?;
             }
             // Read under the lock: an older view would take rules away that another container has just got.
-            self.spent = Some(settle(&self.mark, &record.traffic()?)?);
+            settled = settle(&self.mark, &record.traffic()?)?;
         }
+        self.warnings = self.warned(&mut settled);
+        self.spent = Some(settled.netlink);
         turn_senders(self.spent.as_mut(), self.held.iter().map(|held| &held.port));
         let way_out = self.way_out();
         for (at, (network, endpoint)) in self.berths.iter().enumerate() {
@@ -147,6 +153,23 @@ impl Harbour {
             attached.map_err(|error| format!("cannot join network {}: {error}", network.name))?;
         }
         if self.berths.len() > 1 { self.lead_out(namespace.as_fd()) } else { Ok(()) }
+    }
+
+    /// Other people's chains that drop what this container needs, a sentence each. Nothing is asked where there are none.
+    fn warned(&self, settled: &mut Settled) -> Vec<String> {
+        if !settled.others {
+            return Vec::new();
+        }
+        let networks: Vec<Network> = self.berths.iter().map(|(network, _)| network.clone()).collect();
+        // What cannot be found out is no reason not to start.
+        let obstacles = firewall::obstacles(&mut settled.netlink, &self.mark.table, &networks).unwrap_or_default();
+        let concerned = |one: &&Obstacle| one.hook == Hook::Forward && (one.leaving == Fate::Drops || one.coming == Fate::Drops && !self.held.is_empty());
+        firewall::advice(obstacles.iter().filter(concerned))
+    }
+
+    /// What the user should know of the last start.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// Sees to it that each family has its way out, by the first place that has an address of it.
@@ -323,7 +346,7 @@ impl Harbour {
             // Who has been led to its address must not be led to the next one who gets that.
             let addresses: Vec<IpAddr> = endpoint.addresses.iter().map(|(address, _)| *address).collect();
             self.proxy.forget(&addresses);
-            let _ = Netlink::open(NETFILTER).and_then(|mut netlink| firewall::forget(&mut netlink, &addresses));
+            let _ = networkdriver::forget(&addresses);
         }
         if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
     }
@@ -414,7 +437,7 @@ fn namespace_of(pid: i32) -> io::Result<OwnedFd> {
 }
 
 /// Makes this machine's firewall, and what it must let pass, as the store says. The caller holds the lock.
-fn settle(mark: &Mark, traffic: &Traffic) -> Result<Netlink, String> {
+fn settle(mark: &Mark, traffic: &Traffic) -> Result<Settled, String> {
     networkdriver::settle(mark, traffic).map_err(failed("cannot set the firewall"))
 }
 
@@ -441,8 +464,7 @@ impl Departure {
         let mut errors = Vec::new();
         if self.published {
             errors.extend(refresh(&mark, record).err());
-            let forgotten = Netlink::open(NETFILTER).and_then(|mut netlink| firewall::forget(&mut netlink, &self.addresses));
-            errors.extend(forgotten.err().map(|error| format!("connections: {error}")));
+            errors.extend(networkdriver::forget(&self.addresses).err().map(|error| format!("connections: {error}")));
         }
         record.rest();
         std::thread::sleep(LINGER);
@@ -469,5 +491,5 @@ fn tidy(mark: &Mark, record: &mut dyn Record) -> Result<Vec<String>, String> {
 /// Tells the firewall what the store says now.
 fn refresh(mark: &Mark, record: &mut dyn Record) -> Result<Netlink, String> {
     let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
-    settle(mark, &record.traffic()?)
+    settle(mark, &record.traffic()?).map(|settled| settled.netlink)
 }

@@ -149,7 +149,7 @@ impl Session<'_> {
             let told = self.record.started(pid);
             say("cannot record the start", told);
         }
-        ready.say(&Outcome::Started(pid));
+        ready.say(&Outcome::Started(pid, self.harbour.take_warnings()));
         say("networks", self.harbour.register_names());
         self.begin_health(&running.user);
         self.settle();

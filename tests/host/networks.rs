@@ -120,6 +120,24 @@ fn who_reaches_a_port_is_told() {
 }
 
 #[test]
+fn a_wall_in_the_way_is_told_at_the_start() {
+    let Some(store) = Store::new() else { return };
+    let nft = |rules: &str| assert_eq!(crate::store::finish(std::process::Command::new("nft").args(["-f", "-"]), Some(rules.as_bytes())).status, 0, "{rules}");
+    store.ok(&["network", "create", "--internal", "inner"]);
+    let warned = |options: &[&str]| store.kapal(&[&["run", "--rm"], options, &["host", "true"]].concat()).err;
+    assert_eq!(warned(&[]), "");
+    nft("table inet wall { chain guard { type filter hook forward priority 10; ct state established accept; ct status dnat accept; reject; }; }");
+    let told = warned(&["-p", "80"]);
+    assert!(told.starts_with("WARNING: nft: chain guard of table inet wall drops what containers send (not what comes to published ports)"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert_eq!((warned(&["--network", "none"]).as_str(), warned(&["--network", "inner"]).as_str()), ("", ""));
+    let ways = told.split_once("to let it through: ").unwrap().1.replace("; ", "\n");
+    nft(&ways.lines().map(|way| format!("{}\n", way.trim_start_matches("nft "))).collect::<String>());
+    assert_eq!(warned(&["-p", "80"]), "", "what lets it through is seen");
+    nft("delete table inet wall");
+}
+
+#[test]
 fn networks_that_nobody_is_on_are_pruned() {
     let Some(store) = Store::new() else { return };
     for name in ["idle", "named", "used"] {

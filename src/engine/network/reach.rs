@@ -19,8 +19,6 @@ pub struct Explanation {
     pub notes: Vec<String>,
     /// Other people's chains in the way.
     pub obstacles: Vec<Obstacle>,
-    /// The links on this machine of the container's networks.
-    pub links: Vec<String>,
 }
 
 /// A published port with who reaches it.
@@ -39,12 +37,12 @@ impl Engine {
     /// sentence each.
     pub fn obstacle_warnings(&self) -> Vec<String> {
         // Who may not ask hears of it where it matters, when a container is started.
-        let obstacles = surroundings(&self.mark()).map(|(obstacles, _)| obstacles).unwrap_or_default();
-        let networks = self.traffic().map(|traffic| traffic.networks).unwrap_or_default();
-        let link = networks.first().map_or_else(|| self.mark().default_link, |network| network.link.clone());
-        let others = if networks.len() > 1 { " (and so for the link of each network)" } else { "" };
-        let drops = obstacles.iter().filter(|one| one.drops);
-        drops.map(|one| format!("{}; to let it through: {}{others}", one.what(), one.way(&link).join("; "))).collect()
+        let mut networks = self.traffic().map(|traffic| traffic.networks).unwrap_or_default();
+        if networks.is_empty() {
+            networks.extend(self.network(crate::container::network::DEFAULT).ok());
+        }
+        let obstacles = surroundings(&self.mark(), &networks).map(|(obstacles, _)| obstacles).unwrap_or_default();
+        firewall::advice(obstacles.iter().filter(|one| one.drops()))
     }
 
     /// Who reaches a container's ports: all that are published, or the one asked for, by its number inside or on this machine.
@@ -52,14 +50,14 @@ impl Engine {
     /// # Errors
     /// The store's and the kernel's.
     pub fn explanation(&self, container: &Container, asked: Option<(u16, Option<Protocol>)>) -> Result<Explanation> {
-        let mut explanation = Explanation { container: container.name.clone(), ports: Vec::new(), notes: Vec::new(), obstacles: Vec::new(), links: Vec::new() };
+        let mut explanation = Explanation { container: container.name.clone(), ports: Vec::new(), notes: Vec::new(), obstacles: Vec::new() };
         if let Some(note) = nothing_of_its_own(container) {
             explanation.notes.push(note);
             return Ok(explanation);
         }
         let berths = self.berths_of(container)?;
-        explanation.links = berths.iter().map(|(network, _)| network.link.clone()).collect();
-        let around = surroundings(&self.mark());
+        let networks: Vec<Network> = berths.iter().map(|(network, _)| network.clone()).collect();
+        let around = surroundings(&self.mark(), &networks);
         let (obstacles, local) = around.map_err(|e| Error::io("cannot ask the kernel for this machine's addresses and firewalls", &e))?;
         explanation.obstacles = obstacles;
         let traffic = self.traffic()?;
@@ -201,18 +199,13 @@ impl Explanation {
                 "Answers": reached.answers.iter().map(answer).collect::<Vec<_>>(),
             })
         };
-        let obstacle = |(obstacle, ways): (&Obstacle, Vec<String>)| json!({ "What": obstacle.what(), "Drops": obstacle.drops, "Ways": ways });
+        let obstacle = |obstacle: &Obstacle| json!({ "What": obstacle.what(), "Drops": obstacle.drops(), "Ways": obstacle.ways() });
         json!({
             "Container": self.container,
             "Ports": self.ports.iter().map(port).collect::<Vec<_>>(),
             "Notes": self.notes,
-            "Obstacles": self.ways().map(obstacle).collect::<Vec<_>>(),
+            "Obstacles": self.obstacles.iter().map(obstacle).collect::<Vec<_>>(),
         })
-    }
-
-    /// The obstacles, each with the commands that let the container's networks through.
-    pub fn ways(&self) -> impl Iterator<Item = (&Obstacle, Vec<String>)> {
-        self.obstacles.iter().map(|obstacle| (obstacle, self.links.iter().flat_map(|link| obstacle.way(link)).collect()))
     }
 }
 
