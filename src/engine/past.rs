@@ -42,11 +42,10 @@ async fn told(console: Console, since: Option<i64>) -> Result<Past> {
             Some(Frame::Seconds(part)) => past.seconds.extend(part),
             Some(Frame::Minutes(part)) => past.minutes.extend(part),
             Some(Frame::Occurrences(part)) => past.occurrences.extend(part),
-            Some(Frame::Reply(Ok(()))) => return Ok(past),
             Some(Frame::Reply(Err(why))) => return Err(Error::conflict(why)),
+            // Or it does not know the request, or has just ended.
+            Some(Frame::Reply(Ok(()))) | None => return Ok(past),
             Some(_) => {}
-            // It does not know the request, or has just ended.
-            None => return Ok(past),
         }
         if past.seconds.len() > SECONDS || past.minutes.len() > MINUTES || past.occurrences.len() > OCCURRENCES {
             return Err(Error::new(Kind::Corrupt, "its monitor tells more than it can know"));

@@ -21,23 +21,19 @@ pub(super) struct Events {
 }
 
 impl Session<'_> {
+    /// When the first thing is due.
+    fn first_due(&self, until: Option<Instant>) -> Option<Instant> {
+        let of_harbour = self.harbour.names_due().into_iter().chain(self.harbour.proxy_due());
+        let of_process = self.past.deadline().into_iter().chain(self.health_due());
+        let of_clients = self.clients.iter().filter_map(Client::deadline);
+        of_clients.chain(of_harbour).chain(of_process).chain(self.kill_at).chain(self.settle_at).chain(until).min()
+    }
+
     /// Waits until something happens, or is due.
     pub(super) fn wait(&self, until: Option<Instant>) -> Events {
         let held_back = self.clients.iter().any(Client::holds_back);
         let takes_input = self.console.takes_input();
         let (names_due, proxy_due) = (self.harbour.names_due(), self.harbour.proxy_due());
-        let deadline = self
-            .clients
-            .iter()
-            .filter_map(Client::deadline)
-            .chain(self.kill_at)
-            .chain(self.settle_at)
-            .chain(names_due)
-            .chain(proxy_due)
-            .chain(self.past.deadline())
-            .chain(self.health_due())
-            .chain(until)
-            .min();
         let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
         let ended = self.pidfd.as_ref().map(|fd| push(&mut fds, fd, PollFlags::IN));
         let mut outputs = Vec::new();
@@ -72,7 +68,8 @@ impl Session<'_> {
             }
             push(&mut fds, client.fd(), flags);
         }
-        let timeout = deadline
+        let timeout = self
+            .first_due(until)
             .map(|at| at.saturating_duration_since(Instant::now()))
             .map(|wait| rustix::time::Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) });
         // An interrupted wait is one in which nothing happened.

@@ -131,7 +131,8 @@ impl Chronicle {
     /// Something happened just now.
     pub fn note(&mut self, mut what: Happening) {
         if let Happening::Limits(sentence) = &mut what {
-            sentence.truncate(sentence.floor_char_boundary(SENTENCE));
+            let end = (0..=SENTENCE.min(sentence.len())).rev().find(|end| sentence.is_char_boundary(*end));
+            sentence.truncate(end.unwrap_or(0));
         }
         if self.occurrences.len() == OCCURRENCES {
             self.occurrences.pop_front();
@@ -288,7 +289,9 @@ impl Chronicle {
                 minute
             }
             other => {
-                other.into_iter().for_each(|minute| self.minutes.push(&minute.close()));
+                if let Some(minute) = other {
+                    self.minutes.push(&minute.close());
+                }
                 Minute::of(moment)
             }
         };

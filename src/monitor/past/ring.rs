@@ -43,7 +43,9 @@ impl Ring {
         if self.last.is_some_and(|last| last.at >= moment.at) {
             let before: Vec<Moment> = self.after(None).take_while(|known| known.at < moment.at).collect();
             *self = Self::new(self.most);
-            before.iter().for_each(|known| self.add(known));
+            for known in &before {
+                self.add(known);
+            }
         }
         self.add(moment);
     }

@@ -107,7 +107,7 @@ fn the_next_sample_is_due_on_the_second() {
     assert_eq!(after(10, 0), (10, Duration::from_secs(1)));
     assert_eq!(after(10, 400_000_000), (10, Duration::from_millis(600)));
     assert_eq!(after(10, 900_000_000), (10, Duration::from_millis(100)), "late");
-    assert_eq!(after(9, 999_999_000), (10, Duration::from_nanos(1_000_001_000)), "a little early");
+    assert_eq!(after(9, 999_999_000), (10, Duration::from_micros(1_000_001)), "a little early");
 }
 
 #[test]
