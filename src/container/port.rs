@@ -5,6 +5,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+/// The most ports that one container publishes: each is two descriptors of its monitor and two rules.
+pub const MOST_PORTS: usize = 4096;
+
 /// What a port is a port of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -3,12 +3,10 @@
 use super::options::ContainerOptions;
 use super::values;
 use crate::container::network::{DEFAULT, Mac};
+use crate::container::port::MOST_PORTS;
 use crate::container::{Attachment, Config, HostConfig, NetworkMode, PortBinding, name};
 use crate::engine::{Engine, Error, Kind, Result};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// The most ports that one container publishes.
-const MOST_PORTS: usize = 400;
 
 /// Enters networks and ports into what is to be.
 ///

@@ -12,6 +12,7 @@ use super::proxy::Proxy;
 use super::record::{Berth, Record};
 use super::{Task, etc};
 use crate::container::network::Traffic;
+use crate::container::port::MOST_PORTS;
 use crate::container::{Attachment, Container, Network, Place, PortBinding, Protocol, Published};
 use crate::id::NetworkId;
 use crate::networkdriver::firewall::{self, Fate, Hook, Obstacle};
@@ -24,8 +25,6 @@ use std::time::{Duration, Instant};
 
 /// How long networks stay up when the last container has left them: one that comes meanwhile finds them there.
 const LINGER: Duration = Duration::from_millis(500);
-/// The most ports that one container publishes: each is two descriptors of its monitor and two rules.
-const MOST_PORTS: usize = 4096;
 /// With so many the monitor needs more descriptors than processes usually may have (1024).
 const MANY_PORTS: usize = 200;
 
