@@ -14,6 +14,7 @@ pub mod job;
 pub mod monitor;
 pub mod networkdriver;
 pub mod registry;
+pub mod server;
 #[allow(unsafe_code)]
 pub mod sys;
 pub mod text;

@@ -10,6 +10,7 @@ pub mod face;
 pub mod graph;
 pub mod inspect;
 mod live;
+pub mod metrics;
 pub mod networks;
 pub mod perform;
 pub mod processes;

@@ -121,9 +121,9 @@ fn told(explanation: &Explanation) -> String {
     }
     if !explanation.obstacles.is_empty() {
         let mut lines = vec!["other firewalls of this machine, which kapal never touches:".to_owned()];
-        for (obstacle, ways) in explanation.ways() {
+        for obstacle in &explanation.obstacles {
             lines.push(format!("  {}", obstacle.what()));
-            lines.extend(ways.iter().map(|way| format!("    to let it through: {way}")));
+            lines.extend(obstacle.ways().iter().map(|way| format!("    to let it through: {way}")));
         }
         blocks.push(clean(&lines));
     }

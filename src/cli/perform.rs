@@ -45,6 +45,7 @@ pub async fn perform(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32
             }
             pruned("Deleted Containers:", run(job.job, engine, face).await?, face)
         }
+        Verb::Metrics(verb) => super::metrics::metrics(verb, engine, face).await,
         Verb::Demo => super::demo::demo(engine, face).await,
         other => simple(other, engine, face).await,
     }

@@ -56,7 +56,10 @@ pub async fn stats(verb: Measuring, engine: &Engine, face: &mut Face) -> Result<
     loop {
         let block = tokio::select! {
             block = blocks.recv() => block,
-            off = terminal::called_off() => return Ok(super::exit_status(&Error::new(off, "cancelled"), 1)),
+            off = terminal::called_off() => {
+                face.give(last);
+                return Ok(super::exit_status(&Error::new(off, "cancelled"), 1));
+            }
         };
         let Some(block) = block else { break };
         let rows = shown.rows(&block?);

@@ -220,6 +220,8 @@ pub enum Verb {
     Jobs(Listing<job::jobs::Jobs>),
     /// Show what happens, as it happens
     Events(Streaming<job::events::Events>),
+    /// Print figures of all running containers for Prometheus, or serve them
+    Metrics(super::metrics::Metrics),
     /// Show what this machine and this store are
     Info(Showing<job::info::Info>),
     /// Show the version

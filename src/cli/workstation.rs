@@ -3,6 +3,7 @@
 use super::args::parse_verb;
 use super::batch::{Action, Script, Variables};
 use super::face::Face;
+use super::metrics;
 use super::perform::perform;
 use super::verb::{ContainerOther, ContainerVerb, ImageVerb, Verb};
 use crate::engine::{Engine, Error, Result};
@@ -28,8 +29,10 @@ pub async fn open(engine: Engine, record: Option<PathBuf>, first: Vec<Vec<String
     let variable = |name: &str| std::env::var(name).ok();
     let mut config = config::load(&config::folders(variable)).map_err(|error| Error::invalid(error.to_string()))?;
     config.charts.get_or_insert(Signs::detect(variable));
+    let sources = config::sources(&config::folders(variable)).map_err(|error| Error::invalid(error.to_string()))?;
+    let warning = metrics::beside(&metrics::settings(&sources).map_err(Error::invalid)?, &engine).await;
     let depth = Depth::detect(variable);
-    run::run(engine, run::Options { config, depth, line: Arc::new(Verbs), record, history: history::path(variable), first }).await
+    run::run(engine, run::Options { config, depth, line: Arc::new(Verbs), record, history: history::path(variable), first, warning }).await
 }
 
 /// The verbs of this program.
@@ -98,6 +101,9 @@ fn refusal(verb: &Verb) -> Option<&'static str> {
         Verb::Load(load) | Verb::Image(ImageVerb::Load(load)) if load.input.is_none() => Some("load needs a file here: load -i FILE"),
         Verb::Cp(copy) | Verb::Container(ContainerVerb::Other(ContainerOther::Cp(copy))) if is_stream(copy) => {
             Some("cp copies files here, no streams: name a path in place of -")
+        }
+        Verb::Metrics(metrics) if metrics.listen.is_some() => {
+            Some("metrics --listen serves until it is called off: do it in a terminal of its own, or set listen in [metrics] of config.toml")
         }
         Verb::Demo => Some("this is a live session: the demo is for a terminal of its own"),
         _ => None,

@@ -58,7 +58,6 @@ pub fn write(nanoseconds: u64) -> String {
         _ => with_fraction(1_000_000_000, "s"),
     };
     match number {
-        0..60 => format!("{number}{tail}"),
         60..3600 if nanoseconds >= 1_000_000_000 => format!("{}m{}{tail}", number / 60, number % 60),
         3600.. if nanoseconds >= 1_000_000_000 => format!("{}h{}m{}{tail}", number / 3600, number / 60 % 60, number % 60),
         _ => format!("{number}{tail}"),

@@ -1,6 +1,6 @@
-//! Names of containers and volumes: which are allowed, and one made up where the user gives none.
+//! Names of containers, volumes and networks: which are allowed, and one made up where the user gives none.
 
-/// Whether `name` is allowed for a container, a volume or a network: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`, at most 255 bytes.
+/// Whether `name` is allowed for a container or a volume: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`, at most 255 bytes.
 ///
 /// # Errors
 /// A sentence that names the name and what was expected.
@@ -13,6 +13,22 @@ pub fn check(what: &str, name: &str) -> Result<(), String> {
     } else {
         let shown: String = name.chars().take(80).collect();
         Err(format!("invalid {what} name {shown:?}: expected [a-zA-Z0-9][a-zA-Z0-9_.-]+, 2 to 255 characters"))
+    }
+}
+
+/// Whether `name` is allowed for a network: `[a-zA-Z0-9_][a-zA-Z0-9_.-]*`, at most 255 bytes. Docker takes one letter, too (and
+/// blanks, commas and slashes, which could not be said on a command line or be a domain of names).
+///
+/// # Errors
+/// A sentence that names the name and what was expected.
+pub fn check_network(name: &str) -> Result<(), String> {
+    let mut bytes = name.bytes();
+    let first = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if first && bytes.all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)) && name.len() <= 255 {
+        Ok(())
+    } else {
+        let shown: String = name.chars().take(80).collect();
+        Err(format!("invalid network name {shown:?}: expected [a-zA-Z0-9_][a-zA-Z0-9_.-]*, 1 to 255 characters"))
     }
 }
 
@@ -95,6 +111,16 @@ mod tests {
         }
         for bad in ["", "a", "_a", "-a", "a b", "a/b", "\u{e9}a", "a\n", &"a".repeat(256)] {
             assert!(check("container", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn networks_may_have_one_letter() {
+        for good in ["a", "1", "_", "a_", "_a", "web-1.x"] {
+            assert_eq!(check_network(good), Ok(()), "{good}");
+        }
+        for bad in ["", "-", ".", "-a", "a b", "a/b", "a,b", "a:b", "\u{e9}", "a\n", &"a".repeat(256)] {
+            assert!(check_network(bad).is_err(), "{bad}");
         }
     }
 

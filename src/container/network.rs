@@ -122,7 +122,7 @@ pub struct Forward {
     pub network: NetworkId,
     /// Where on this machine, and the port inside.
     pub port: Published,
-    /// The container's address on that network, of the same family as the address here.
+    /// The container's address on that network, of the same family as the address here; for `::1` it may be of the other one.
     pub target: IpAddr,
 }
 

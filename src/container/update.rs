@@ -145,6 +145,7 @@ fn put<T: Copy + Default + PartialEq>(limit: &mut Option<T>, change: Option<T>) 
 /// Whether limits are such as the kernel takes, and fit each other.
 fn check(limits: &Resources) -> Result<(), String> {
     let within = |option: &str, value: Option<u64>, least: u64, most: u64, what: &str| match value {
+        Some(value) if value < least && most == u64::MAX => Err(format!("{option} {value}: expected at least {least}{what}")),
         Some(value) if !(least..=most).contains(&value) => Err(format!("{option} {value}: expected {least} to {most}{what}")),
         _ => Ok(()),
     };
@@ -163,7 +164,7 @@ fn check(limits: &Resources) -> Result<(), String> {
         return Err(format!("--memory-reservation cannot be more than --memory ({} > {})", size(kept), size(memory)));
     }
     within("--memory-swappiness", limits.memory_swappiness, 0, 100, "")?;
-    within("--cpu-quota", limits.cpu_quota.and_then(|quota| u64::try_from(quota).ok()), 1_000, u64::MAX / 1_000, " microseconds")?;
+    within("--cpu-quota", limits.cpu_quota.and_then(|quota| u64::try_from(quota).ok()), 1_000, u64::MAX, " microseconds")?;
     within("--cpu-period", limits.cpu_period, 1_000, 1_000_000, " microseconds")?;
     within("--cpu-shares", limits.cpu_shares, 2, 262_144, "")?;
     within("--blkio-weight", limits.blkio_weight.map(u64::from), 10, 1_000, "")?;

@@ -54,20 +54,20 @@ impl Engine {
     }
 
     /// Starts a container. With `first`, that socket's other end gets all output from the first byte on. One that runs
-    /// already is left alone, unless it was to have a first client.
-    pub async fn start(&self, id: &ContainerId, first: Option<OwnedFd>, monitor: Foreseen) -> Result<()> {
+    /// already is left alone, unless it was to have a first client. Gives what the user should know, a sentence each.
+    pub async fn start(&self, id: &ContainerId, first: Option<OwnedFd>, monitor: Foreseen) -> Result<Vec<String>> {
         let monitor = monitor.ready().await?;
         let (engine, id) = (self.clone(), id.clone());
         let run = move || engine.start_now(&id, first, monitor);
         tokio::task::spawn_blocking(run).await.map_err(|e| Error::new(Kind::Failed, format!("the start broke down: {e}")))?
     }
 
-    fn start_now(&self, id: &ContainerId, first: Option<OwnedFd>, monitor: Idle) -> Result<()> {
+    fn start_now(&self, id: &ContainerId, first: Option<OwnedFd>, monitor: Idle) -> Result<Vec<String>> {
         let _lock = lock::exclusive(&self.place().lock(id))?;
         let container = self.settled(self.container_by_id(id)?)?;
         match container.state.status {
             Status::Created | Status::Exited => {}
-            Status::Running | Status::Restarting if first.is_none() => return Ok(()),
+            Status::Running | Status::Restarting if first.is_none() => return Ok(Vec::new()),
             Status::Running | Status::Restarting => return Err(Error::conflict(format!("container {} is running already", container.name))),
             Status::Paused => {
                 return Err(
@@ -82,9 +82,9 @@ impl Engine {
         self.prepare_networks(&container)?;
         let task = Task { container, place: self.place().clone(), hidden: self.hidden_paths(), exec: None };
         match monitor.run(&task, held.into_fd(), first).map_err(|e| Error::io("cannot start the container's monitor", &e))? {
-            Outcome::Started(_) => {
+            Outcome::Started(_, warnings) => {
                 self.publish(super::Event::ContainerChanged(id.clone()));
-                Ok(())
+                Ok(warnings)
             }
             Outcome::Failed(status, why) => Err(refusal(status, why)),
         }
@@ -126,7 +126,7 @@ impl Engine {
         let outcome =
             tokio::task::spawn_blocking(move || start(monitor)).await.map_err(|e| Error::new(Kind::Failed, format!("the start broke down: {e}")))??;
         match outcome {
-            Outcome::Started(_) => Ok((name, console)),
+            Outcome::Started(..) => Ok((name, console)),
             Outcome::Failed(status, why) => Err(refusal(status, why)),
         }
     }

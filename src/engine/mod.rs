@@ -37,7 +37,7 @@ pub mod volumes;
 
 // What jobs hand through from the rooms below, which they do not enter themselves.
 pub use crate::execdriver::spec::{ALL_CAPABILITIES, ExecOptions};
-pub use crate::execdriver::usage::{Device, Link, Memory, Stall, Throttling, Usage};
+pub use crate::execdriver::usage::{Carried, Cpu, Device, Link, Memory, Pressure, Stall, Throttling, Usage};
 pub use crate::graphdb::{BlobRow, JobRow, SCHEMA_VERSION};
 pub use crate::graphdriver::{Base, Change, ChangeKind, FileKind, LayerChange, LayerEntry, LayerTree, Staging, Unsaid};
 pub use crate::monitor::protocol::Hello;

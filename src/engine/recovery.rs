@@ -21,7 +21,8 @@ impl Engine {
         }
         let (marks, departures) = (lock::cut_short(&self.place().operations()), lock::cut_short(&self.place().departures()));
         // Where it cannot be done now, the marks stay; nobody is kept out by that.
-        if (self.release_stale()? || !departures.is_empty()) && self.sweep_networks().is_ok() {
+        let stale = self.release_stale()?;
+        if (stale.is_some() || !departures.is_empty()) && self.sweep_networks(&stale.unwrap_or_default()).is_ok() {
             for mark in departures {
                 // Another engine may have swept meanwhile.
                 let _ = std::fs::remove_file(mark);
@@ -69,6 +70,7 @@ impl Engine {
     /// Ends what is left of a container whose monitor was lost, and records it.
     fn bury(&self, container: &mut Container) -> Result<()> {
         let from = container.state.status;
+        let addresses = self.addresses_of(container);
         // The lease goes with the state: should this process end before links and rules have followed, the mark tells.
         let _departure = lock::Operation::begin(&self.place().departures())?;
         let mut errors = Vec::new();
@@ -90,7 +92,7 @@ impl Engine {
         }
         self.write_state(container, from)?;
         self.tell(container, "die", &[("exitCode", LOST.to_string())]);
-        let swept = if container.host_config.networks.is_empty() { Ok(()) } else { self.sweep_networks() };
+        let swept = if container.host_config.networks.is_empty() { Ok(()) } else { self.sweep_networks(&addresses) };
         if container.host_config.auto_remove {
             self.finish_removal(container, true)?;
         }
@@ -100,7 +102,12 @@ impl Engine {
 
 /// The execdriver of a container.
 pub fn exec_driver(container: &Container, place: &crate::container::Place) -> std::io::Result<Box<dyn execdriver::ExecDriver>> {
-    let parent = if container.host_config.cgroup_parent.is_empty() { "/kapal" } else { &container.host_config.cgroup_parent };
     let (_, open) = execdriver::DRIVERS[0];
-    open(parent, &place.run_root)
+    open(cgroup_parent(container), &place.run_root)
+}
+
+/// The cgroup above a container's.
+pub fn cgroup_parent(container: &Container) -> &str {
+    let parent = &container.host_config.cgroup_parent;
+    if parent.is_empty() { "/kapal" } else { parent }
 }

@@ -2,13 +2,14 @@
 //!
 //! The kernel counts; the execdriver's meters read what it counted; a rate belongs to whoever took two samples.
 
-use super::recovery::exec_driver;
+use super::recovery::{cgroup_parent, exec_driver};
 use super::{Engine, Error, Result};
 use crate::container::{Container, NetworkMode};
 pub use crate::execdriver::machine::{Machine, MachineSampler};
 pub use crate::execdriver::rate::{Rate, Sample, Share};
 use crate::execdriver::{ExecDriver, Meter, Usage, make_room};
 use crate::id::ContainerId;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::time::Instant;
@@ -18,7 +19,8 @@ pub struct Sampler {
     engine: Engine,
     /// By cgroup parent: containers may be below different ones.
     drivers: HashMap<String, Box<dyn ExecDriver>>,
-    meters: HashMap<ContainerId, Box<dyn Meter>>,
+    /// With the first process that the container had when it was opened.
+    meters: HashMap<ContainerId, (i32, Box<dyn Meter>)>,
     /// For how many meters there are descriptors. Those of more containers are opened for each sample, which costs four times
     /// as much.
     room: usize,
@@ -70,25 +72,44 @@ impl Sampler {
 
     fn read(&mut self, container: &Container) -> io::Result<Option<Usage>> {
         let mut usage = Usage::default();
-        if let Some(meter) = self.meters.get_mut(&container.id) {
-            if meter.read(&mut usage)? {
+        if let Some((pid, meter)) = self.meters.get_mut(&container.id) {
+            if *pid == container.state.pid && meter.read(&mut usage)? {
                 return Ok(Some(usage));
             }
-            // Started again since: its cgroup is another one.
+            // Started again since: its cgroup and its namespaces are others.
             self.meters.remove(&container.id);
         }
-        let parent = &container.host_config.cgroup_parent;
-        if !self.drivers.contains_key(parent) {
-            self.drivers.insert(parent.clone(), exec_driver(container, self.engine.place())?);
-        }
         let network = matches!(container.host_config.network_mode, NetworkMode::None | NetworkMode::Networks(_)).then_some(container.state.pid);
-        let Some(Some(mut meter)) = self.drivers.get(parent).map(|driver| driver.meter(&container.id, network)).transpose()? else { return Ok(None) };
+        let Some(mut meter) = self.driver(container)?.meter(&container.id, network)? else { return Ok(None) };
         if !meter.read(&mut usage)? {
             return Ok(None);
         }
         if self.meters.len() < self.room {
-            self.meters.insert(container.id.clone(), meter);
+            self.meters.insert(container.id.clone(), (container.state.pid, meter));
         }
         Ok(Some(usage))
     }
+
+    /// The driver of a container's cgroup.
+    fn driver(&mut self, container: &Container) -> io::Result<&dyn ExecDriver> {
+        let driver = match self.drivers.entry(cgroup_parent(container).to_owned()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(exec_driver(container, self.engine.place())?),
+        };
+        Ok(&**driver)
+    }
+
+    /// How many processes a container has, of which each may have many threads.
+    ///
+    /// # Errors
+    /// Cgroup files that are there and cannot be read.
+    pub fn processes(&mut self, container: &Container) -> Result<usize> {
+        let count = self.driver(container).and_then(|driver| driver.processes(&container.id)).map(|processes| processes.len());
+        count.map_err(|e| Error::io(format_args!("cannot count the processes of container {}", container.name), &e))
+    }
+}
+
+/// A container's cgroup, below each hierarchy.
+pub fn cgroup_path(container: &Container) -> String {
+    format!("/{}/{}", cgroup_parent(container).trim_matches('/'), container.id)
 }

@@ -251,3 +251,15 @@ pub type Open = fn(cgroup_parent: &str, state: &Path) -> io::Result<Box<dyn Exec
 
 /// The drivers, best first.
 pub const DRIVERS: &[(&str, Open)] = &[("native", native::open)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_for_meters() {
+        // What a process may have at least, wherever tests run; raised if it is less.
+        assert!(make_room(20) >= 20, "{}", make_room(20));
+        assert!(make_room(usize::MAX) >= 20, "as many as there can be");
+    }
+}

@@ -24,7 +24,7 @@ pub fn settle(options: &ContainerOptions, host: &mut HostConfig) -> Result<()> {
                 if attachments.iter().any(|known| known.network == first) {
                     return Err(Error::invalid(format!("network {first} is named twice")));
                 }
-                name::check("network", &first).map_err(Error::invalid)?;
+                name::check_network(&first).map_err(Error::invalid)?;
                 attachments.push(Attachment { network: first, ..spelled });
             }
             other => mode = Some((other, spelled)),

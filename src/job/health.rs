@@ -44,10 +44,7 @@ impl HealthOptions {
         if self.no_healthcheck && sets_something {
             return Err(Error::conflict("--no-healthcheck conflicts with --health-* options"));
         }
-        let own = match self.no_healthcheck {
-            true => Some(HealthCheck { test: vec![NONE.to_owned()], ..own }),
-            false => Some(own).filter(|_| sets_something),
-        };
+        let own = if self.no_healthcheck { Some(HealthCheck { test: vec![NONE.to_owned()], ..own }) } else { Some(own).filter(|_| sets_something) };
         let check = match (own, image) {
             (Some(own), Some(image)) => Some(own.over(&image)),
             (own, image) => own.or(image),

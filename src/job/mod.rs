@@ -35,6 +35,7 @@ pub mod network;
 pub mod options;
 pub mod pause;
 pub mod port;
+mod process;
 pub mod prune;
 pub mod ps;
 pub mod publish;

@@ -65,7 +65,7 @@ impl Job for Run {
             (Some(Console::open(ours, hello).await?), Some(theirs))
         };
         match context.engine.start(&created.id, first, monitor).await {
-            Ok(()) => Ok(Started { id: created.id, name: created.name, warnings: created.warnings, console }),
+            Ok(warnings) => Ok(Started { id: created.id, name: created.name, warnings: [created.warnings, warnings].concat(), console }),
             Err(error) => {
                 // What could not be started and is to be removed at its end is at its end.
                 if remove && let Ok(container) = context.engine.container_by_id(&created.id) {

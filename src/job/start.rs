@@ -57,7 +57,7 @@ impl Job for Start {
         let mut several = Several::default();
         for name in &self.containers {
             let result = match context.engine.container(name) {
-                Ok(container) => context.engine.start(&container.id, None, context.engine.foresee()).await,
+                Ok(container) => context.engine.start(&container.id, None, context.engine.foresee()).await.map(drop),
                 Err(error) => Err(error),
             };
             several.add(name, result);

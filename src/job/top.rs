@@ -1,15 +1,17 @@
-//! `top`: the processes of a container.
+//! `top`: the processes of a container, with the options of `ps` that people give.
 
+use super::process::{COLUMNS, Clock, Column, Process};
 use crate::engine::{Error, Job, JobContext, Result};
 use clap::Args;
 use serde::Serialize;
+use std::cmp::Ordering;
 
 /// Show the processes of a container
 #[derive(Args, Clone, Debug)]
 pub struct Top {
     /// Container
     pub container: String,
-    /// Columns, as ps names them: -o pid,ppid,user,args
+    /// As of ps: -ef, aux, -o pid,user,args, --sort=-rss
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PS OPTIONS")]
     pub options: Vec<String>,
 }
@@ -20,40 +22,8 @@ pub struct Top {
 pub struct Processes {
     /// Headings.
     pub titles: Vec<String>,
-    /// Rows, by process number.
+    /// Rows, by process number unless they are sorted otherwise.
     pub processes: Vec<Vec<String>>,
-}
-
-/// The columns there are: what users type, the heading, what it is.
-const COLUMNS: [(&str, &str, Column); 13] = [
-    ("user", "UID", Column::User),
-    ("uid", "UID", Column::User),
-    ("pid", "PID", Column::Pid),
-    ("ppid", "PPID", Column::Parent),
-    ("c", "C", Column::Share),
-    ("stime", "STIME", Column::Started),
-    ("tty", "TTY", Column::Terminal),
-    ("time", "TIME", Column::Time),
-    ("cmd", "CMD", Column::Command),
-    ("args", "CMD", Column::Command),
-    ("comm", "COMMAND", Column::Name),
-    ("rss", "RSS", Column::Memory),
-    ("stat", "STAT", Column::State),
-];
-
-#[derive(Clone, Copy, Debug)]
-enum Column {
-    User,
-    Pid,
-    Parent,
-    Share,
-    Started,
-    Terminal,
-    Time,
-    Command,
-    Name,
-    Memory,
-    State,
 }
 
 impl Job for Top {
@@ -70,116 +40,133 @@ impl Job for Top {
     }
 }
 
-fn columns(options: &[String]) -> Result<Vec<(&'static str, Column)>> {
-    let wanted = match options {
-        [] => "uid,pid,ppid,c,stime,tty,time,cmd".to_owned(),
-        [full] if matches!(full.as_str(), "-ef" | "aux" | "-aux" | "-f") => "uid,pid,ppid,c,stime,tty,time,cmd".to_owned(),
-        [flag, list] if matches!(flag.as_str(), "-o" | "-eo") => list.clone(),
-        [list] if list.starts_with("-o") => list[2..].to_owned(),
-        other => return Err(Error::invalid(format!("top: cannot follow {:?}: expected -o with columns such as pid,user,args", other.join(" ")))),
+/// What is to be shown: headings and columns, and what the rows are sorted by, downwards or not.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Wanted {
+    columns: Vec<(String, Column)>,
+    sort: Vec<(Column, bool)>,
+}
+
+/// The columns of `ps -ef`: names and headings, those that `-o` has otherwise among them.
+const FULL: &str = "user=UID pid ppid c stime tname time cmd";
+/// Those of `ps aux`.
+const LONG: &str = "user pid %cpu %mem vsz rss tname stat start_time bsdtime command";
+
+fn wanted(options: &[String]) -> Result<Wanted> {
+    let mut wanted = Wanted::default();
+    let mut words = options.iter().map(String::as_str);
+    let mut usual = FULL;
+    while let Some(word) = words.next() {
+        let unknown = || Error::invalid(format!("top: cannot follow {word:?}: expected -ef, aux, -o with columns such as pid,user,args, or --sort=-rss"));
+        let mut value = |given: &str| match given.trim_start_matches('=') {
+            "" => words.next().map(str::to_owned).ok_or_else(|| Error::invalid(format!("top: a list of columns is missing after {word:?}"))),
+            given => Ok(given.to_owned()),
+        };
+        if let Some(given) = word.strip_prefix("--sort") {
+            wanted.sort.extend(sort(&value(given)?)?);
+            continue;
+        }
+        if let Some(given) = word.strip_prefix("--format") {
+            wanted.columns.extend(columns(&value(given)?)?);
+            continue;
+        }
+        let letters = word.strip_prefix('-').unwrap_or(word);
+        // The column list may follow its letter in the same word.
+        let (letters, list) = letters.split_once('o').map_or((letters, None), |(letters, list)| (letters, Some(list)));
+        match (word.starts_with('-'), letters) {
+            (_, "aux" | "auxw" | "auxww" | "axu" | "uax" | "u") => usual = LONG,
+            (true, letters) if letters.chars().all(|letter| "eAadfFwx".contains(letter)) => {}
+            (false, letters) if letters.chars().all(|letter| "axw".contains(letter)) => {}
+            _ => return Err(unknown()),
+        }
+        match list {
+            Some(list) => wanted.columns.extend(columns(&value(list)?)?),
+            None if letters.is_empty() => return Err(unknown()),
+            None => {}
+        }
+    }
+    if wanted.columns.is_empty() {
+        wanted.columns = columns(&usual.replace(' ', ","))?;
+    }
+    Ok(wanted)
+}
+
+fn column(name: &str) -> Result<(&'static str, Column)> {
+    let names = || COLUMNS.iter().map(|(key, _, _)| *key).collect::<Vec<_>>().join(",");
+    let known = COLUMNS.iter().find(|(key, _, _)| *key == name).map(|(_, title, column)| (*title, *column));
+    known.ok_or_else(|| Error::invalid(format!("top: unknown column {name:?}: expected some of {}", names())))
+}
+
+/// `pid,user=WHO,args`: a heading of one's own may follow each.
+fn columns(list: &str) -> Result<Vec<(String, Column)>> {
+    let one = |part: &str| {
+        let (name, own) = part.split_once('=').map_or((part, None), |(name, title)| (name, Some(title)));
+        let (title, column) = column(name.trim())?;
+        Ok((own.unwrap_or(title).to_owned(), column))
     };
-    wanted
-        .split(',')
-        .map(|name| {
-            let known = COLUMNS.iter().find(|(key, _, _)| *key == name.trim());
-            let names: Vec<&str> = COLUMNS.iter().map(|(key, _, _)| *key).collect();
-            known
-                .map(|(_, title, column)| (*title, *column))
-                .ok_or_else(|| Error::invalid(format!("top: unknown column {name:?}: expected some of {}", names.join(","))))
-        })
-        .collect()
+    list.split([',', ' ']).filter(|part| !part.is_empty()).map(one).collect()
+}
+
+/// `-rss,pid`: downwards by memory, then upwards by number.
+fn sort(list: &str) -> Result<Vec<(Column, bool)>> {
+    list.split(',').map(|key| column(key.trim_start_matches(['+', '-'])).map(|(_, column)| (column, key.starts_with('-')))).collect()
 }
 
 fn list(top: &Top, context: &JobContext) -> Result<Processes> {
     let container = context.engine.container(&top.container)?;
-    let columns = columns(&top.options)?;
+    let wanted = wanted(&top.options)?;
     if !container.state.status.is_alive() {
         return Err(Error::conflict(format!("container {} is not running", container.name)));
     }
     let mut pids = context.engine.processes(&container)?;
     pids.sort_unstable();
-    let now = Clock::now();
-    let processes = pids.into_iter().filter_map(Process::read).map(|process| columns.iter().map(|(_, column)| process.cell(*column, &now)).collect()).collect();
-    Ok(Processes { titles: columns.iter().map(|(title, _)| (*title).to_owned()).collect(), processes })
+    let clock = Clock::now();
+    let mut processes: Vec<Process> = pids.into_iter().filter_map(Process::read).collect();
+    processes.sort_by(|one, other| wanted.sort.iter().map(|key| compare(one, other, *key, &clock)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal));
+    let row = |process: &Process| wanted.columns.iter().map(|(_, column)| process.cell(*column, &clock)).collect();
+    let processes = processes.iter().map(row).collect();
+    Ok(Processes { titles: wanted.columns.into_iter().map(|(title, _)| title).collect(), processes })
 }
 
-/// What the kernel counts time in, and what time it is.
-struct Clock {
-    ticks: u64,
-    uptime: u64,
-    now: jiff::Timestamp,
+fn compare(one: &Process, other: &Process, (column, down): (Column, bool), clock: &Clock) -> Ordering {
+    let order = match (one.rank(column, clock), other.rank(column, clock)) {
+        (Some(one), Some(other)) => one.cmp(&other),
+        _ => one.cell(column, clock).cmp(&other.cell(column, clock)),
+    };
+    if down { order.reverse() } else { order }
 }
 
-impl Clock {
-    fn now() -> Self {
-        let uptime = rustix::time::clock_gettime(rustix::time::ClockId::Boottime).tv_sec.unsigned_abs();
-        Self { ticks: clock_ticks(), uptime, now: jiff::Timestamp::now() }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A process as `/proc/PID` tells of it. Source: proc_pid_stat(5).
-struct Process {
-    pid: i32,
-    stat: Vec<String>,
-    name: String,
-    command: String,
-    uid: u32,
-}
-
-impl Process {
-    /// `None` if it has ended meanwhile.
-    fn read(pid: i32) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt;
-        let folder = std::path::PathBuf::from(format!("/proc/{pid}"));
-        let uid = std::fs::metadata(&folder).ok()?.uid();
-        let text = std::fs::read(folder.join("stat")).ok()?;
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let (head, tail) = text.rsplit_once(')')?;
-        let name = head.split_once('(')?.1.to_owned();
-        let line = std::fs::read(folder.join("cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).trim_end_matches('\0').replace('\0', " ");
-        let command = if line.is_empty() { format!("[{name}]") } else { line };
-        Some(Self { pid, stat: tail.split_ascii_whitespace().map(str::to_owned).collect(), name, command, uid })
+    fn titles(line: &str) -> Result<String> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        wanted(&words).map(|wanted| wanted.columns.into_iter().map(|(title, _)| title).collect::<Vec<_>>().join(" "))
     }
 
-    /// Field `n` of the manual page, counted from 3.
-    fn field(&self, n: usize) -> u64 {
-        self.stat.get(n - 3).and_then(|text| text.parse().ok()).unwrap_or(0)
-    }
-
-    fn cell(&self, column: Column, clock: &Clock) -> String {
-        let seconds = (self.field(14) + self.field(15)) / clock.ticks;
-        let age = clock.uptime.saturating_sub(self.field(22) / clock.ticks);
-        match column {
-            Column::User => nix::unistd::User::from_uid(self.uid.into()).ok().flatten().map_or_else(|| self.uid.to_string(), |user| user.name),
-            Column::Pid => self.pid.to_string(),
-            Column::Parent => self.field(4).to_string(),
-            Column::Share => (seconds * 100).checked_div(age).unwrap_or(0).min(99).to_string(),
-            Column::Started => {
-                let started = clock.now - jiff::SignedDuration::from_secs(age as i64);
-                started.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string()
-            }
-            Column::Terminal => match self.field(7) {
-                0 => "?".to_owned(),
-                device => format!("pts/{}", device & 0xff | device >> 12 & 0xfff00),
-            },
-            Column::Time => format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
-            Column::Command => self.command.clone(),
-            Column::Name => self.name.clone(),
-            Column::Memory => (self.field(24) * page_size() / 1024).to_string(),
-            Column::State => self.stat.first().cloned().unwrap_or_default(),
+    #[test]
+    fn the_ways_people_ask_ps() {
+        let full = "UID PID PPID C STIME TTY TIME CMD";
+        for line in ["", "-ef", "-f", "-e", "-A", "ax"] {
+            assert_eq!(titles(line).unwrap(), full, "{line}");
+        }
+        for line in ["aux", "-aux", "auxw"] {
+            assert_eq!(titles(line).unwrap(), "USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND", "{line}");
+        }
+        for line in ["-o pid,comm", "-eo pid,comm", "-opid,comm", "o pid,comm", "-e -o pid -o comm", "--format=pid,comm", "axo pid,comm"] {
+            assert_eq!(titles(line).unwrap(), "PID COMMAND", "{line}");
+        }
+        assert_eq!(titles("-o pid=WHO,user,args").unwrap(), "WHO USER COMMAND");
+        for line in ["-o", "-y", "foo", "-", "-o nothing", "-eLf", "--sort", "--sort=size", "--help"] {
+            assert!(titles(line).is_err(), "{line}");
         }
     }
-}
 
-fn system(name: nix::unistd::SysconfVar, otherwise: u64) -> u64 {
-    nix::unistd::sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok()).filter(|value| *value > 0).unwrap_or(otherwise)
-}
-
-fn clock_ticks() -> u64 {
-    system(nix::unistd::SysconfVar::CLK_TCK, 100)
-}
-
-fn page_size() -> u64 {
-    system(nix::unistd::SysconfVar::PAGE_SIZE, 4096)
+    #[test]
+    fn rows_are_sorted_by_what_is_asked_for() {
+        let sort = |line: &str| wanted(&line.split(' ').map(str::to_owned).collect::<Vec<_>>()).unwrap().sort;
+        assert_eq!(sort("aux --sort=-rss,pid"), [(Column::Memory, true), (Column::Pid, false)]);
+        assert_eq!(sort("-ef --sort +%cpu"), [(Column::Processor, false)]);
+    }
 }

@@ -23,6 +23,8 @@ pub struct Checkup {
     running: Option<Running>,
     /// Answered for, killed, and not let go of by the kernel yet.
     dying: Option<Child>,
+    /// The store did not take the last answer, which was said: it is not said each time.
+    unrecorded: bool,
 }
 
 impl Checkup {
@@ -32,7 +34,7 @@ impl Checkup {
         let (Some(args), Some(health)) = (check.command(&container.config.shell), Health::anew(Some(check), before)) else { return Ok(None) };
         let process = spec::exec_process(container, user, &ExecOptions { args, ..ExecOptions::default() })?;
         let course = Course::new(check.clone(), health, Instant::now());
-        Ok(Some(Self { course, process, running: None, dying: None }))
+        Ok(Some(Self { course, process, running: None, dying: None, unrecorded: false }))
     }
 
     fn tend(&mut self, patient: Patient<'_>, now: Instant, buffer: &mut [u8]) -> Option<(Probe, Instant)> {
@@ -159,7 +161,10 @@ impl Session<'_> {
             code => Err(unwell(code, &probe.output)),
         };
         let turned = checkup.course.take(probe, asked, Instant::now());
-        say("cannot record the health", self.record.health(checkup.course.health(), turned));
+        let told = self.record.health(checkup.course.health(), turned);
+        if !std::mem::replace(&mut checkup.unrecorded, told.is_err()) {
+            say("cannot record the health", told);
+        }
         match turned {
             Some(HealthStatus::Healthy) => self.past.note(Happening::Healthy),
             Some(HealthStatus::Unhealthy) => self.past.note(Happening::Unhealthy),

@@ -58,10 +58,10 @@ impl Course {
 
     /// The next probe begins one interval from now.
     pub fn await_next(&mut self, now: Instant) {
-        let starting = self.health.status == HealthStatus::Starting && self.is_early(now);
-        let interval = match starting {
-            true => time(self.check.start_interval, HealthCheck::START_INTERVAL),
-            false => time(self.check.interval, HealthCheck::INTERVAL),
+        let interval = if self.health.status == HealthStatus::Starting && self.is_early(now) {
+            time(self.check.start_interval, HealthCheck::START_INTERVAL)
+        } else {
+            time(self.check.interval, HealthCheck::INTERVAL)
         };
         self.due = Some(now + interval);
     }

@@ -26,12 +26,14 @@ mod past;
 mod ports;
 mod probe;
 pub mod protocol;
+mod proxy;
 mod record;
 mod request;
 mod session;
 mod start;
 mod toolbox;
 mod update;
+mod wait;
 
 pub use idle::Idle;
 pub use record::{Berth, Record};
@@ -63,8 +65,8 @@ pub struct Task {
 /// How a start went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// It runs, as this process.
-    Started(i32),
+    /// It runs, as this process; what the user should know, a sentence each.
+    Started(i32, Vec<String>),
     /// It does not: the exit status, and why.
     Failed(i32, String),
 }

@@ -8,12 +8,14 @@
 //! ```
 
 use super::ports::{self, Held};
+use super::proxy::Proxy;
 use super::record::{Berth, Record};
 use super::{Task, etc};
 use crate::container::network::Traffic;
-use crate::container::{Attachment, Container, Place, PortBinding, Protocol, Published};
+use crate::container::{Attachment, Container, Network, Place, PortBinding, Protocol, Published};
 use crate::id::NetworkId;
-use crate::networkdriver::{self, Mark, firewall, names};
+use crate::networkdriver::firewall::{self, Fate, Hook, Obstacle};
+use crate::networkdriver::{self, Mark, Settled, names};
 use crate::sys::netlink::{NETFILTER, Netlink};
 use std::io;
 use std::net::IpAddr;
@@ -22,8 +24,10 @@ use std::time::{Duration, Instant};
 
 /// How long networks stay up when the last container has left them: one that comes meanwhile finds them there.
 const LINGER: Duration = Duration::from_millis(500);
-/// The most ports that one container publishes: each is a descriptor or two of its monitor.
-const MOST_PORTS: usize = 400;
+/// The most ports that one container publishes: each is two descriptors of its monitor and two rules.
+const MOST_PORTS: usize = 4096;
+/// With so many the monitor needs more descriptors than processes usually may have (1024).
+const MANY_PORTS: usize = 200;
 
 /// Places and ports of one container.
 #[derive(Debug)]
@@ -31,12 +35,14 @@ pub struct Harbour {
     mark: Mark,
     berths: Vec<Berth>,
     held: Vec<Held>,
+    proxy: Proxy,
     claimed: bool,
     names: Option<names::Client>,
     /// Networks that it has left already.
     departure: Departure,
     /// Conversations about the firewall, to be closed when nobody waits.
     spent: Option<Netlink>,
+    warnings: Vec<String>,
 }
 
 /// How a network is told from others in sentences.
@@ -47,7 +53,17 @@ fn failed(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> String {
 impl Harbour {
     /// Nothing yet.
     pub fn new(place: &Place) -> Self {
-        Self { mark: Mark::of(place), berths: Vec::new(), held: Vec::new(), claimed: false, names: None, departure: Departure::default(), spent: None }
+        Self {
+            mark: Mark::of(place),
+            berths: Vec::new(),
+            held: Vec::new(),
+            proxy: Proxy::default(),
+            claimed: false,
+            names: None,
+            departure: Departure::default(),
+            spent: None,
+            warnings: Vec::new(),
+        }
     }
 
     /// The places on networks.
@@ -81,9 +97,15 @@ impl Harbour {
         if way_out().next().is_none() {
             return Err(format!("nothing leads to port {}/{} of the container: it is on no network but internal ones", wish.inside, wish.protocol.as_str()));
         }
+        if self.held.len() >= MANY_PORTS {
+            crate::sys::fd::allow_more(u64::MAX);
+        }
         let v6 = way_out().any(|(_, endpoint)| endpoint.address(true).is_some());
         match ports::hold(wish, v6) {
             Ok(held) => {
+                let doors = held.iter().filter_map(|held| held.door.as_ref());
+                let opened = doors.map(|door| self.proxy.open(door, wish.protocol)).collect::<io::Result<()>>();
+                opened.map_err(failed(format_args!("cannot let in who asks for {wish} at [::1]")))?;
                 self.held.extend(held);
                 Ok(())
             }
@@ -113,14 +135,17 @@ impl Harbour {
     /// Gives the network namespace of a process its links.
     pub fn attach(&mut self, pid: i32, record: &mut dyn Record) -> Result<(), String> {
         let namespace = namespace_of(pid).map_err(failed("cannot reach the container's network namespace"))?;
+        let mut settled;
         {
             let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
             for (network, _) in &self.berths {
                 self.driver(&network.driver)?.up(network).map_err(|error| error.to_string())?;
             }
             // Read under the lock: an older view would take rules away that another container has just got.
-            self.spent = Some(settle(&self.mark, &record.traffic()?)?);
+            settled = settle(&self.mark, &record.traffic()?)?;
         }
+        self.warnings = self.warned(&mut settled);
+        self.spent = Some(settled.netlink);
         turn_senders(self.spent.as_mut(), self.held.iter().map(|held| &held.port));
         let way_out = self.way_out();
         for (at, (network, endpoint)) in self.berths.iter().enumerate() {
@@ -128,6 +153,23 @@ impl Harbour {
             attached.map_err(|error| format!("cannot join network {}: {error}", network.name))?;
         }
         if self.berths.len() > 1 { self.lead_out(namespace.as_fd()) } else { Ok(()) }
+    }
+
+    /// Other people's chains that drop what this container needs, a sentence each. Nothing is asked where there are none.
+    fn warned(&self, settled: &mut Settled) -> Vec<String> {
+        if !settled.others {
+            return Vec::new();
+        }
+        let networks: Vec<Network> = self.berths.iter().map(|(network, _)| network.clone()).collect();
+        // What cannot be found out is no reason not to start.
+        let obstacles = firewall::obstacles(&mut settled.netlink, &self.mark.table, &networks).unwrap_or_default();
+        let concerned = |one: &&Obstacle| one.hook == Hook::Forward && (one.leaving == Fate::Drops || one.coming == Fate::Drops && !self.held.is_empty());
+        firewall::advice(obstacles.iter().filter(concerned))
+    }
+
+    /// What the user should know of the last start.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// Sees to it that each family has its way out, by the first place that has an address of it.
@@ -194,6 +236,23 @@ impl Harbour {
         self.names.as_mut().map_or(Ok(()), |client| client.update(settings)).map_err(failed("names"))
     }
 
+    /// What carries bytes from `[::1]`: readable when [`Harbour::tend_proxy`] is to be called.
+    pub fn proxy_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.proxy.fd()
+    }
+
+    /// When it is to be called though nothing has happened.
+    pub fn proxy_due(&self) -> Option<Instant> {
+        self.proxy.due()
+    }
+
+    /// Carries bytes from `[::1]` to the container and back, a share of them.
+    pub fn tend_proxy(&mut self, buffer: &mut [u8]) {
+        let led = |v6: bool| self.berths.iter().filter(|(network, _)| !network.internal).find_map(|(_, endpoint)| endpoint.address(v6));
+        let targets: Vec<IpAddr> = [led(true), led(false)].into_iter().flatten().collect();
+        self.proxy.tend(&self.held, &targets, buffer);
+    }
+
     /// Which of the places leads everywhere.
     fn way_out(&self) -> Option<usize> {
         self.berths.iter().position(|(network, _)| !network.internal)
@@ -204,9 +263,10 @@ impl Harbour {
     }
 
     /// Takes the links away and keeps the rest: the next start has new ones. All errors are returned.
-    pub fn detach(&mut self) -> Vec<String> {
+    pub fn detach(&mut self, buffer: &mut [u8]) -> Vec<String> {
         // The namespace with its sockets goes, too.
         self.names = None;
+        self.proxy.finish(buffer);
         let detach = |(network, endpoint): &Berth| match self.driver(&network.driver) {
             Ok(driver) => driver.detach(network, endpoint).iter().map(ToString::to_string).collect(),
             Err(why) => vec![why],
@@ -221,8 +281,9 @@ impl Harbour {
 
     /// Lets go of everything after the store has: ports and names at once; what takes the kernel long is left to the one that
     /// is returned, for when nobody waits any more. All errors are returned, too.
-    pub fn leave(&mut self) -> (Departure, Vec<String>) {
+    pub fn leave(&mut self, buffer: &mut [u8]) -> (Departure, Vec<String>) {
         self.names = None;
+        self.proxy.finish(buffer);
         let mut departure = std::mem::take(&mut self.departure);
         let mut errors = Vec::new();
         for (network, endpoint) in self.berths.drain(..) {
@@ -284,7 +345,8 @@ impl Harbour {
         if !self.held.is_empty() {
             // Who has been led to its address must not be led to the next one who gets that.
             let addresses: Vec<IpAddr> = endpoint.addresses.iter().map(|(address, _)| *address).collect();
-            let _ = Netlink::open(NETFILTER).and_then(|mut netlink| firewall::forget(&mut netlink, &addresses));
+            self.proxy.forget(&addresses);
+            let _ = networkdriver::forget(&addresses);
         }
         if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
     }
@@ -311,6 +373,7 @@ impl Harbour {
                 port.protocol == wish.protocol && port.inside == wish.inside && here && wish.address.is_none_or(|address| address == port.address)
             };
             let gone: Vec<Held> = self.held.extract_if(.., |held| matches(held)).collect();
+            gone.iter().filter_map(|held| held.door.as_ref()).for_each(|door| self.proxy.close(door));
             removed.extend(gone.into_iter().map(|held| held.port));
             if removed.is_empty() {
                 return Err(format!("does not publish {wish}"));
@@ -319,7 +382,7 @@ impl Harbour {
         let told = record.publish(&self.published(), Some(&self.wished())).and_then(|()| refresh(&self.mark, record));
         let done = told.map(|netlink| self.spent = Some(netlink));
         if done.is_err() && add {
-            self.held.truncate(before);
+            self.held.drain(before..).filter_map(|held| held.door).for_each(|door| self.proxy.close(&door));
             // The first failure is the one to tell.
             let _ = record.publish(&self.published(), Some(&self.wished()));
         } else {
@@ -374,7 +437,7 @@ fn namespace_of(pid: i32) -> io::Result<OwnedFd> {
 }
 
 /// Makes this machine's firewall, and what it must let pass, as the store says. The caller holds the lock.
-fn settle(mark: &Mark, traffic: &Traffic) -> Result<Netlink, String> {
+fn settle(mark: &Mark, traffic: &Traffic) -> Result<Settled, String> {
     networkdriver::settle(mark, traffic).map_err(failed("cannot set the firewall"))
 }
 
@@ -401,8 +464,7 @@ impl Departure {
         let mut errors = Vec::new();
         if self.published {
             errors.extend(refresh(&mark, record).err());
-            let forgotten = Netlink::open(NETFILTER).and_then(|mut netlink| firewall::forget(&mut netlink, &self.addresses));
-            errors.extend(forgotten.err().map(|error| format!("connections: {error}")));
+            errors.extend(networkdriver::forget(&self.addresses).err().map(|error| format!("connections: {error}")));
         }
         record.rest();
         std::thread::sleep(LINGER);
@@ -429,5 +491,5 @@ fn tidy(mark: &Mark, record: &mut dyn Record) -> Result<Vec<String>, String> {
 /// Tells the firewall what the store says now.
 fn refresh(mark: &Mark, record: &mut dyn Record) -> Result<Netlink, String> {
     let _lock = networkdriver::lock().map_err(failed("cannot lock this machine's networks"))?;
-    settle(mark, &record.traffic()?)
+    settle(mark, &record.traffic()?).map(|settled| settled.netlink)
 }

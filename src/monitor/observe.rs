@@ -37,13 +37,12 @@ impl Session<'_> {
         }
         if self.past.is_due(now) {
             if self.past.is_blind() {
-                let opened = self.open_gauges();
-                say("what the container uses", opened.map_err(|error| error.to_string()));
+                self.open_gauges();
             }
             // The time of the turn is not that of the sample: there was output to pass on.
             match self.past.sample(Instant::now(), wall_clock()) {
                 Ok(kills) => self.tell_kills(kills),
-                Err(error) => say("what the container uses", Err(error.to_string())),
+                Err(error) => self.give_up_past(&error),
             }
         } else if self.past.is_to_look(now) {
             let kills = self.past.look(now);
@@ -52,15 +51,22 @@ impl Session<'_> {
     }
 
     /// Opens what a container is observed by, once it has lived for a moment: most that end at once are not worth it.
-    fn open_gauges(&mut self) -> io::Result<()> {
+    fn open_gauges(&mut self) {
         let container = &self.task.container;
         let own_network = matches!(container.host_config.network_mode, NetworkMode::None | NetworkMode::Networks(_));
-        let meter = self.driver.meter(&container.id, self.pid.filter(|_| own_network))?;
-        let alarm = self.driver.alarm(&container.id)?;
-        if let Some(meter) = meter {
-            self.past.observe(meter, alarm);
+        let meter = self.driver.meter(&container.id, self.pid.filter(|_| own_network));
+        let opened = meter.and_then(|meter| Ok((meter, self.driver.alarm(&container.id)?)));
+        match opened {
+            Ok((Some(meter), alarm)) => self.past.observe(meter, alarm),
+            // It has just ended, of which the loop hears by itself.
+            Ok((None, _)) => {}
+            Err(error) => self.give_up_past(&error),
         }
-        Ok(())
+    }
+
+    fn give_up_past(&mut self, error: &io::Error) {
+        self.past.give_up();
+        say("what the container uses is not known any more", Err(error.to_string()));
     }
 
     fn tell_kills(&mut self, kills: u64) {

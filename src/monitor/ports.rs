@@ -1,6 +1,7 @@
 //! Ports of this machine, held for a container as long as it runs: whoever else wants one is told by the kernel that it is taken.
 
 use crate::container::{PortBinding, Protocol, Published};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use std::fmt::Write;
 use std::io;
@@ -9,6 +10,8 @@ use std::os::fd::OwnedFd;
 
 /// How often a port that is free for one family is looked for that is free for the other, too.
 const ATTEMPTS: usize = 32;
+/// Connections from `[::1]` that wait at a door until they are let in.
+const WAITING: i32 = 128;
 /// The most processes that are asked whether they hold a port.
 const MOST_PROCESSES: usize = 100_000;
 
@@ -19,17 +22,25 @@ pub struct Held {
     pub port: Published,
     /// The wish that it fulfils.
     pub wish: PortBinding,
-    /// What holds it. A kernel without SCTP holds none of those.
+    /// What holds it, unless the door does. A kernel without SCTP holds none of those.
     _socket: Option<OwnedFd>,
+    /// Where those come in whom the firewall cannot lead there (see [`super::proxy`]): it listens at `[::1]`, or at `[::]`.
+    pub door: Option<OwnedFd>,
 }
 
-/// Holds a port for a wish, one for each family if all addresses are meant and the container has an IPv6 address.
+const LOOPBACK: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+/// Holds a port for a wish, one for each family if all addresses are meant and the container has an IPv6 address. `[::1]` is
+/// among all addresses in any case, and needs none of the container.
 ///
 /// # Errors
 /// A sentence that names the port and who has it.
 pub fn hold(wish: &PortBinding, v6: bool) -> Result<Vec<Held>, String> {
     let addresses = match wish.address {
-        Some(IpAddr::V6(address)) if !v6 => {
+        Some(LOOPBACK) if wish.protocol == Protocol::Sctp => {
+            return Err("cannot publish an SCTP port at [::1]: the kernel has no way from there, and only TCP and UDP are passed on".to_owned());
+        }
+        Some(IpAddr::V6(address)) if !v6 && address != LOOPBACK => {
             return Err(format!("cannot publish a port at [{address}]: the container has no IPv6 address; its network was not made with --ipv6"));
         }
         Some(address) => vec![address],
@@ -67,15 +78,46 @@ fn hold_at(wish: &PortBinding, addresses: &[IpAddr], port: u16) -> Result<Vec<He
     let mut held: Vec<Held> = Vec::new();
     for address in addresses {
         let port = held.first().map_or(port, |first| first.port.port);
-        let (socket, port) = bind(wish.protocol, *address, port).map_err(|error| (*address, port, error))?;
+        let failed = |address: IpAddr, port: u16| move |error| (address, port, error);
+        let leads = |address: IpAddr| wish.protocol != Protocol::Sctp && [LOOPBACK, IpAddr::V6(Ipv6Addr::UNSPECIFIED)].contains(&address);
+        let (holder, door, port) = if leads(*address) {
+            let (door, port) = open(wish.protocol, *address, port).map_err(failed(*address, port))?;
+            (None, Some(door), port)
+        } else {
+            let (holder, port) = bind(wish.protocol, *address, port, false).map_err(failed(*address, port))?;
+            let alone = wish.address.is_none() && addresses.len() == 1 && leads(LOOPBACK);
+            let door = if alone { open_beside(wish.protocol, port).map_err(failed(LOOPBACK, port))? } else { None };
+            (holder, door, port)
+        };
         let port = Published { protocol: wish.protocol, address: *address, port, inside: wish.inside };
-        held.push(Held { port, wish: wish.clone(), _socket: socket });
+        held.push(Held { port, wish: wish.clone(), _socket: holder, door });
     }
     Ok(held)
 }
 
-/// A socket that has the port and does nothing with it.
-fn bind(protocol: Protocol, address: IpAddr, port: u16) -> io::Result<(Option<OwnedFd>, u16)> {
+/// Opens a door at an address: a socket at which nobody waits.
+fn open(protocol: Protocol, address: IpAddr, port: u16) -> io::Result<(OwnedFd, u16)> {
+    let (socket, port) = bind(protocol, address, port, true)?;
+    let socket = socket.ok_or(io::ErrorKind::Unsupported)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    if protocol == Protocol::Tcp {
+        rustix::net::listen(&socket, WAITING)?;
+    }
+    Ok((socket, port))
+}
+
+/// Opens a door at `[::1]` for a port that is held elsewhere; none where this machine has no such address.
+fn open_beside(protocol: Protocol, port: u16) -> io::Result<Option<OwnedFd>> {
+    match open(protocol, LOOPBACK, port) {
+        Ok((door, _)) => Ok(Some(door)),
+        Err(error) if [Errno::ADDRNOTAVAIL, Errno::AFNOSUPPORT].iter().any(|none| error.raw_os_error() == Some(none.raw_os_error())) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A socket that has the port and does nothing with it. A door's may come after another's whose last connections are not
+/// forgotten yet; as it listens, nobody else can come beside it all the same.
+fn bind(protocol: Protocol, address: IpAddr, port: u16, door: bool) -> io::Result<(Option<OwnedFd>, u16)> {
     let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
     let (kind, number) = match protocol {
         Protocol::Tcp => (SocketType::STREAM, None),
@@ -84,11 +126,14 @@ fn bind(protocol: Protocol, address: IpAddr, port: u16) -> io::Result<(Option<Ow
     };
     let socket = match rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, number) {
         // The firewall may know SCTP where the kernel speaks none; a port must be named then.
-        Err(rustix::io::Errno::PROTONOSUPPORT | rustix::io::Errno::SOCKTNOSUPPORT) if protocol == Protocol::Sctp && port != 0 => return Ok((None, port)),
+        Err(Errno::PROTONOSUPPORT | Errno::SOCKTNOSUPPORT) if protocol == Protocol::Sctp && port != 0 => return Ok((None, port)),
         other => other?,
     };
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    if door && protocol == Protocol::Tcp {
+        sockopt::set_socket_reuseaddr(&socket, true)?;
     }
     rustix::net::bind(&socket, &SocketAddr::new(address, port))?;
     let bound = SocketAddr::try_from(rustix::net::getsockname(&socket)?)?;

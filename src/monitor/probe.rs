@@ -160,14 +160,13 @@ impl Running {
         }
         match self.ended {
             Some((status, until)) if until <= now => Some(self.answer(status, self.words())),
-            Some(_) => None,
             None if self.deadline <= now => {
                 self.child.kill(patient);
                 let words = self.words();
                 let over = format!("Health check exceeded timeout ({})", length::write(self.timeout.as_nanos() as u64));
                 Some(self.answer(-1, if words.is_empty() { over } else { format!("{over}: {words}") }))
             }
-            None => None,
+            _ => None,
         }
     }
 

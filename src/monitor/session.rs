@@ -149,7 +149,7 @@ impl Session<'_> {
             let told = self.record.started(pid);
             say("cannot record the start", told);
         }
-        ready.say(&Outcome::Started(pid));
+        ready.say(&Outcome::Started(pid, self.harbour.take_warnings()));
         say("networks", self.harbour.register_names());
         self.begin_health(&running.user);
         self.settle();
@@ -178,7 +178,7 @@ impl Session<'_> {
         say("cannot record the restart", told);
         self.past.go_on(status);
         let left = self.driver.destroy(&self.task.container.id).iter().map(ToString::to_string).collect::<Vec<_>>();
-        for why in left.into_iter().chain(self.harbour.detach()) {
+        for why in left.into_iter().chain(self.harbour.detach(&mut self.buffer)) {
             say("teardown before the restart", Err(why));
         }
         self.clients.iter_mut().filter(|client| client.hello.exit || client.hello.output).for_each(|client| client.exit(status));
@@ -228,6 +228,9 @@ impl Session<'_> {
         if events.names {
             say("networks", self.harbour.tend_names());
         }
+        if events.proxy {
+            self.harbour.tend_proxy(&mut self.buffer);
+        }
         for at in events.readable {
             self.hear(at);
         }
@@ -239,73 +242,6 @@ impl Session<'_> {
             self.tend_health();
         }
         ended
-    }
-
-    fn wait(&self, until: Option<Instant>) -> Events {
-        let held_back = self.clients.iter().any(Client::holds_back);
-        let takes_input = self.console.takes_input();
-        let names_due = self.harbour.names_due();
-        let deadline = self
-            .clients
-            .iter()
-            .filter_map(Client::deadline)
-            .chain(self.kill_at)
-            .chain(self.settle_at)
-            .chain(names_due)
-            .chain(self.past.deadline())
-            .chain(self.health_due())
-            .chain(until)
-            .min();
-        let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
-        let ended = self.pidfd.as_ref().map(|fd| push(&mut fds, fd, PollFlags::IN));
-        let mut outputs = Vec::new();
-        if !held_back {
-            for (fd, stream) in self.console.outputs() {
-                outputs.push((push(&mut fds, fd, PollFlags::IN), stream));
-            }
-        }
-        if let Some(fd) = self.console.waiting_input() {
-            push(&mut fds, fd, PollFlags::OUT);
-        }
-        let names = self.harbour.names_fd().map(|fd| {
-            fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
-            fds.len() - 1
-        });
-        let alarm = self.past.alarm().map(|alarm| {
-            fds.push(alarm);
-            fds.len() - 1
-        });
-        let first_probe = fds.len();
-        fds.extend(self.health_fds().map(|fd| PollFd::new(fd, PollFlags::IN)));
-        let first_client = fds.len();
-        for client in &self.clients {
-            let mut flags = PollFlags::empty();
-            if takes_input || !client.hello.stdin {
-                flags |= PollFlags::IN;
-            }
-            if client.is_waiting() {
-                flags |= PollFlags::OUT;
-            }
-            push(&mut fds, client.fd(), flags);
-        }
-        let timeout = deadline
-            .map(|at| at.saturating_duration_since(Instant::now()))
-            .map(|wait| rustix::time::Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) });
-        // An interrupted wait is one in which nothing happened.
-        let _ = poll(&mut fds, timeout.as_ref());
-        let hit = |at: usize| !fds[at].revents().is_empty();
-        Events {
-            signal: hit(0),
-            listener: hit(1),
-            ended: ended.is_some_and(hit),
-            alarm: alarm.is_some_and(hit),
-            names: names.is_some_and(hit) || names_due.is_some_and(|due| due <= Instant::now()),
-            health: (first_probe..first_client).any(hit) || self.health_due().is_some_and(|due| due <= Instant::now()),
-            outputs: outputs.iter().filter(|(at, _)| hit(*at)).map(|(_, stream)| *stream).collect(),
-            readable: (0..self.clients.len())
-                .filter(|at| fds[first_client + at].revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR))
-                .collect(),
-        }
     }
 
     /// Reads a stream and passes on what came.
@@ -420,7 +356,7 @@ impl Session<'_> {
 
     /// Gives up networks and ports, which the store has let go of.
     fn leave(&mut self) {
-        let (departure, errors) = self.harbour.leave();
+        let (departure, errors) = self.harbour.leave(&mut self.buffer);
         self.departure = departure;
         for why in errors {
             say("networks", Err(why));
@@ -473,21 +409,4 @@ pub(super) fn say(what: &str, result: Result<(), String>) {
     if let Err(why) = result {
         let _ = writeln!(io::stderr(), "{what}: {why}");
     }
-}
-
-/// What happened in a turn.
-struct Events {
-    signal: bool,
-    listener: bool,
-    ended: bool,
-    alarm: bool,
-    names: bool,
-    health: bool,
-    outputs: Vec<Stream>,
-    readable: Vec<usize>,
-}
-
-fn push<'a>(fds: &mut Vec<PollFd<'a>>, fd: &'a OwnedFd, flags: PollFlags) -> usize {
-    fds.push(PollFd::new(fd, flags));
-    fds.len() - 1
 }

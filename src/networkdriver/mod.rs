@@ -90,7 +90,8 @@ pub struct Lock {
 }
 
 /// Takes that lock: a file for each network namespace, in a folder that only its owner enters, as everybody may lock what
-/// everybody may read.
+/// everybody may read. Files of namespaces that are gone stay until the machine starts anew: their numbers come again, so that
+/// there are never more than there once were namespaces, and who took one away could not know that nobody is about to lock it.
 ///
 /// # Errors
 /// The kernel's; `TimedOut` if another keeps it for longer than twenty seconds.
@@ -124,12 +125,13 @@ pub fn lock() -> io::Result<Lock> {
 ///
 /// # Errors
 /// The kernel's, naming the rule that it refused.
-pub fn settle(mark: &Mark, traffic: &Traffic) -> io::Result<Netlink> {
+pub fn settle(mark: &Mark, traffic: &Traffic) -> io::Result<Settled> {
     let mut netlink = Netlink::open(NETFILTER)?;
     if traffic.networks.is_empty() {
-        return firewall::remove(&mut netlink, &mark.table).map(|()| netlink);
+        return firewall::remove(&mut netlink, &mark.table).map(|()| Settled { netlink, others: false });
     }
-    if !firewall::is_current(&mut netlink, &mark.table, traffic)? {
+    let firewall::Seen { is_current, others } = firewall::look(&mut netlink, &mark.table, traffic)?;
+    if !is_current {
         firewall::replace(&mut netlink, &mark.table, traffic)?;
     }
     let has = |v6: bool| traffic.networks.iter().any(|network| !network.internal && network.subnet(v6).is_some());
@@ -141,7 +143,16 @@ pub fn settle(mark: &Mark, traffic: &Traffic) -> io::Result<Netlink> {
             firewall::sysctl::loopback_way(&network.link)?;
         }
     }
-    Ok(netlink)
+    Ok(Settled { netlink, others })
+}
+
+/// How the firewall was found when it was settled.
+#[derive(Debug)]
+pub struct Settled {
+    /// The conversation with the kernel.
+    pub netlink: Netlink,
+    /// Others have tables, too.
+    pub others: bool,
 }
 
 /// Takes away every link of this store that is not among `known`: what a crash left. Goes on after an error and gives
@@ -177,12 +188,13 @@ pub fn traffic() -> io::Result<std::collections::HashMap<String, [u64; 4]>> {
     Ok(links.into_iter().map(|link| (link.name, link.traffic)).collect())
 }
 
-/// What of this machine decides who reaches a port beside our own rules: other people's chains, and its addresses.
+/// What of this machine decides who reaches a port beside our own rules: other people's chains in the way of some networks, and
+/// its addresses.
 ///
 /// # Errors
 /// The kernel's.
-pub fn surroundings(mark: &Mark) -> io::Result<(Vec<firewall::Obstacle>, Vec<std::net::IpAddr>)> {
-    let foreign = firewall::obstacles(&mut Netlink::open(NETFILTER)?, &mark.table)?;
+pub fn surroundings(mark: &Mark, networks: &[Network]) -> io::Result<(Vec<firewall::Obstacle>, Vec<std::net::IpAddr>)> {
+    let foreign = firewall::obstacles(&mut Netlink::open(NETFILTER)?, &mark.table, networks)?;
     Ok((foreign, message::addresses(&mut Netlink::open(ROUTE)?)?))
 }
 
@@ -206,6 +218,14 @@ pub fn remove_links(numbers: &[u32]) -> io::Result<()> {
     }
     let failed = |result: io::Result<()>| result.err().filter(|error| error.raw_os_error() != Some(libc::ENODEV));
     Netlink::open(ROUTE)?.batch(&mut batch)?.into_iter().find_map(failed).map_or(Ok(()), Err)
+}
+
+/// Has the kernel forget all connections of some addresses.
+///
+/// # Errors
+/// The kernel's.
+pub fn forget(addresses: &[std::net::IpAddr]) -> io::Result<()> {
+    if addresses.is_empty() { Ok(()) } else { firewall::forget(&mut Netlink::open(NETFILTER)?, addresses).map(|_| ()) }
 }
 
 /// The first of the `pools` parts, in their order, that overlaps neither a route of this machine nor any of `taken`.

@@ -54,7 +54,7 @@ pub fn close_from(first: u32) -> io::Result<()> {
         return Ok(());
     }
     // The limit may have been lowered below a number that is open already.
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(0).clamp(1 << 16, 1 << 20);
+    let limit = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(0).clamp(1 << 16, 1 << 20);
     for number in i64::from(first)..limit as i64 {
         // SAFETY: as above; a number that is not open gives EBADF.
         unsafe { libc::close(number as i32) };
@@ -70,13 +70,21 @@ static LIMIT_BEFORE: AtomicU64 = AtomicU64::new(0);
 pub fn allow_more(wanted: u64) -> u64 {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let now = limit.current.unwrap_or(u64::MAX);
-    let most = wanted.min(limit.maximum.unwrap_or(u64::MAX));
+    let most = wanted.min(limit.maximum.unwrap_or(1 << 20));
     if most <= now || rustix::process::setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum }).is_err() {
         return now;
     }
     // The first one counts.
     let _ = LIMIT_BEFORE.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
     most
+}
+
+/// In a child that is to be somebody else's: undoes [`allow_more`], which was done for its parent alone.
+pub fn usual_limit() {
+    if let Some(usual) = limit_for_others() {
+        // It has more than it is to have, then.
+        let _ = rustix::process::setrlimit(Resource::Nofile, usual);
+    }
 }
 
 /// The limit for programs that this process executes, if it is another one than its own.

@@ -45,6 +45,8 @@ pub struct Options {
     pub history: Option<PathBuf>,
     /// Verbs done at the beginning.
     pub first: Vec<Vec<String>>,
+    /// A warning at the beginning.
+    pub warning: Option<String>,
 }
 
 /// Why the loop ends.
@@ -112,6 +114,9 @@ pub async fn run(engine: Engine, options: Options) -> Result<i32> {
                 let _ = update(&mut model, Msg::News(News::Notice(Err(format!("cannot read {}: {error}", path.display())))));
             }
         }
+    }
+    if let Some(warning) = options.warning {
+        let _ = update(&mut model, Msg::News(News::Notice(Err(warning))));
     }
     let (sender, messages) = mpsc::channel(WAITING);
     let works = Works::begin(engine, options.line, sender, options.record, options.history);

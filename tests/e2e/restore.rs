@@ -87,3 +87,30 @@ fn what_panics() {
     print!("\x1b]2;ours\x07");
     panic!("another thread's panic is kept: {}; no \x1b]0;title\x07 obeyed", kept.len());
 }
+
+#[test]
+fn figures_are_redrawn_in_place_and_leave_the_terminal_as_it_was() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.ok(&["run", "-d", "--name", "first", &image, "sleep", "1000"]);
+    let window = Window::open(&store, 120, 10);
+    let stats = format!("{} stats", env!("CARGO_BIN_EXE_kapal"));
+    window.begins(&stats).sees("MEM USAGE / LIMIT").sees("first").sees("0.00%");
+    assert_eq!(window.knows("#{alternate_on} #{cursor_flag}"), "1 0");
+    // Those that come and go while one looks, each in a line.
+    store.ok(&["run", "-d", "--name", "second", &image, "sleep", "1000"]);
+    window.sees("second");
+    let count = |text: &str, words: &str| text.matches(words).count();
+    window.until("one table", |text| count(text, "CONTAINER ID") == 1 && count(text, "first") == 1 && count(text, "second") == 1);
+    store.ok(&["rm", "-f", "first"]);
+    window.lacks("first").resize(40, 10).until("narrow", |text| text.contains("CPU %") && !text.contains("LIMIT"));
+    window.resize(120, 1).sees("and 2 more").resize(120, 10).sees("second").sees("LIMIT");
+    window.keys(&["C-z"]).sees("Stopped");
+    window.is_given_back();
+    window.line("clear; fg").sees("second");
+    assert_eq!(window.knows("#{alternate_on}"), "1");
+    window.keys(&["C-c"]).until("the shell is back", |text| text.trim_end().ends_with("ready>"));
+    window.is_given_back();
+    // What was shown last stays to be read.
+    window.sees("second").line("clear").begins(&stats).sees("0.00%").keys(&["C-c"]).is_as_it_was(130);
+}

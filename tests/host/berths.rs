@@ -81,13 +81,61 @@ fn who_sends_all_the_time_is_heard_by_each_container_in_turn() {
         client.recv(&mut answer).is_ok_and(|length| String::from_utf8_lossy(&answer[..length]).contains(expected))
     };
     assert!(!hears("first"));
-    for name in ["first", "second"] {
+    for (name, lost) in [("first", false), ("second", true), ("third", false)] {
         let server = "socket S,PF_INET,SOCK_DGRAM,0; bind S,sockaddr_in(53,INADDR_ANY); while ($from = recv S,$what,99,0) { send S,$ARGV[0],0,$from }";
         store.ok(&["run", "-d", "--name", name, "-p", "18053:53/udp", "host", "perl", "-MSocket", "-e", server, name]);
         until(name, || hears(name));
+        if lost {
+            let monitor: i32 = store.field(name, ".State.MonitorPid").parse().unwrap();
+            kill(Pid::from_raw(monitor), Signal::SIGKILL).unwrap();
+            until("it is buried", || store.field(name, ".State.Running") == "false");
+            assert!(!hears(name), "nobody is led to who is gone");
+        }
         store.ok(&["rm", "-f", name]);
         assert!(!hears("first"));
     }
+}
+
+#[test]
+fn sctp_is_published_where_the_kernel_speaks_it() {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto::SCTP};
+    let Some(store) = Store::new() else { return };
+    let speak = || rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, Some(SCTP));
+    if speak().is_err() {
+        eprintln!("SKIPPED: this kernel speaks no SCTP (CONFIG_IP_SCTP, module sctp)");
+        return;
+    }
+    let server = "socket S,PF_INET,SOCK_STREAM,132; bind S,sockaddr_in(5000,INADDR_ANY); listen S,9; while (accept C,S) { syswrite C,'hello'; close C }";
+    store.ok(&["run", "-d", "--name", "signals", "-p", "15000:5000/sctp", "host", "perl", "-MSocket", "-e", server]);
+    let hears = |address: &str| {
+        let (client, mut text) = (speak().unwrap(), [0; 16]);
+        rustix::net::connect(&client, &address.parse::<SocketAddr>().unwrap()).is_ok()
+            && rustix::net::recv(&client, &mut text[..], rustix::net::RecvFlags::empty()).is_ok_and(|(length, _)| &text[..length] == b"hello")
+    };
+    let (own, gateway) = (address(&store, "signals", "bridge"), store.field("signals", ".NetworkSettings.Gateway"));
+    for place in [format!("{own}:5000"), format!("{gateway}:15000"), "127.0.0.1:15000".to_owned()] {
+        until(&place, || hears(&place));
+    }
+    let refused = store.fails(125, &["run", "--rm", "-p", "15000:5000/sctp", "host", "true"]);
+    assert!(refused.contains("container signals has it"), "{refused}");
+    store.ok(&["port", "signals", "--unpublish", "5000/sctp"]);
+    assert!(!hears("127.0.0.1:15000"));
+}
+
+#[test]
+fn a_thousand_ports_are_published_at_once() {
+    let Some(store) = Store::new() else { return };
+    let (first, last) = (20000, 21000);
+    store.ok(&["run", "-d", "--name", "many", "-p", &format!("{first}-{last}:{first}-{last}"), "host", "sh", "-c", "ulimit -n; exec sleep 1000"]);
+    assert_eq!(store.ok(&["port", "many"]).lines().count(), last - first + 1);
+    until("it has spoken", || !store.ok(&["logs", "many"]).is_empty());
+    let usual = tool("sh", &["-c", "ulimit -n"]);
+    assert_eq!(store.ok(&["logs", "many"]), usual, "its own limits are its own");
+    assert_eq!(store.ok(&["run", "--rm", "-p", "80", "host", "true"]), "");
+    for place in ["127.0.0.1:20999", "[::1]:20999"] {
+        assert_eq!(TcpListener::bind(place).unwrap_err().kind(), std::io::ErrorKind::AddrInUse, "{place}");
+    }
+    assert!(store.fails(125, &["run", "--rm", "-p", "10000-19999:10000-19999", "host", "true"]).contains("at most 4096"));
 }
 
 #[test]

@@ -3,5 +3,6 @@
 mod contents;
 mod graph;
 mod layers;
+mod past;
 mod pull;
 mod stats;

@@ -37,6 +37,10 @@ fn networks_are_made_listed_and_removed() {
     store.fails(1, &["network", "rm", "nosuch"]);
     store.ok(&["network", "rm", "-f", "nosuch"]);
     assert_eq!(store.ok(&["network", "rm", "lab", "inner"]), "lab\ninner");
+    store.ok(&["network", "create", "n"]);
+    store.ok(&["run", "--rm", "--network", "n", "host", "true"]);
+    store.ok(&["network", "rm", "n"]);
+    assert!(store.fails(1, &["network", "create", "a b"]).contains("invalid network name"));
 }
 
 #[test]
@@ -113,6 +117,24 @@ fn who_reaches_a_port_is_told() {
     store.fails(1, &["network", "explain", "web:x"]);
     store.ok(&["stop", "-t", "0", "web"]);
     assert!(store.ok(&["network", "explain", "web"]).contains("does not run"));
+}
+
+#[test]
+fn a_wall_in_the_way_is_told_at_the_start() {
+    let Some(store) = Store::new() else { return };
+    let nft = |rules: &str| assert_eq!(crate::store::finish(std::process::Command::new("nft").args(["-f", "-"]), Some(rules.as_bytes())).status, 0, "{rules}");
+    store.ok(&["network", "create", "--internal", "inner"]);
+    let warned = |options: &[&str]| store.kapal(&[&["run", "--rm"], options, &["host", "true"]].concat()).err;
+    assert_eq!(warned(&[]), "");
+    nft("table inet wall { chain guard { type filter hook forward priority 10; ct state established accept; ct status dnat accept; reject; }; }");
+    let told = warned(&["-p", "80"]);
+    assert!(told.starts_with("WARNING: nft: chain guard of table inet wall drops what containers send (not what comes to published ports)"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert_eq!((warned(&["--network", "none"]).as_str(), warned(&["--network", "inner"]).as_str()), ("", ""));
+    let ways = told.split_once("to let it through: ").unwrap().1.replace("; ", "\n");
+    nft(&ways.lines().map(|way| format!("{}\n", way.trim_start_matches("nft "))).collect::<String>());
+    assert_eq!(warned(&["-p", "80"]), "", "what lets it through is seen");
+    nft("delete table inet wall");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod dialogs;
 mod engine;
 mod looking;
+mod metrics;
 mod registry;
 mod rust_text;
 mod tidy;

@@ -80,7 +80,7 @@ impl Engine {
     /// # Errors
     /// What does not fit, naming it; a name or addresses that are taken.
     pub fn create_network(&self, wanted: &NewNetwork) -> Result<Network> {
-        name::check("network", &wanted.name).map_err(Error::invalid)?;
+        name::check_network(&wanted.name).map_err(Error::invalid)?;
         if RESERVED.contains(&wanted.name.as_str()) {
             return Err(Error::conflict(format!("a network cannot be called {}: that name has a meaning of its own", wanted.name)));
         }

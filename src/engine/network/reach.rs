@@ -1,12 +1,12 @@
 //! Who reaches a container's ports: from the firewall's own rules, other people's firewalls and this machine's addresses.
 
-use super::{Answer, Obstacle, Reach};
+use super::{Answer, Asker, Obstacle, Reach};
 use crate::container::network::Forward;
-use crate::container::{Container, Endpoint, Network, NetworkMode, Protocol};
+use crate::container::{Container, Endpoint, Network, NetworkMode, Protocol, Published};
 use crate::engine::{Engine, Error, Result};
 use crate::networkdriver::{firewall, surroundings};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Who reaches a container's ports.
 #[derive(Clone, Debug)]
@@ -19,8 +19,6 @@ pub struct Explanation {
     pub notes: Vec<String>,
     /// Other people's chains in the way.
     pub obstacles: Vec<Obstacle>,
-    /// The links on this machine of the container's networks.
-    pub links: Vec<String>,
 }
 
 /// A published port with who reaches it.
@@ -39,12 +37,12 @@ impl Engine {
     /// sentence each.
     pub fn obstacle_warnings(&self) -> Vec<String> {
         // Who may not ask hears of it where it matters, when a container is started.
-        let obstacles = surroundings(&self.mark()).map(|(obstacles, _)| obstacles).unwrap_or_default();
-        let networks = self.traffic().map(|traffic| traffic.networks).unwrap_or_default();
-        let link = networks.first().map_or_else(|| self.mark().default_link, |network| network.link.clone());
-        let others = if networks.len() > 1 { " (and so for the link of each network)" } else { "" };
-        let drops = obstacles.iter().filter(|one| one.drops);
-        drops.map(|one| format!("{}; to let it through: {}{others}", one.what(), one.way(&link).join("; "))).collect()
+        let mut networks = self.traffic().map(|traffic| traffic.networks).unwrap_or_default();
+        if networks.is_empty() {
+            networks.extend(self.network(crate::container::network::DEFAULT).ok());
+        }
+        let obstacles = surroundings(&self.mark(), &networks).map(|(obstacles, _)| obstacles).unwrap_or_default();
+        firewall::advice(obstacles.iter().filter(|one| one.drops()))
     }
 
     /// Who reaches a container's ports: all that are published, or the one asked for, by its number inside or on this machine.
@@ -52,19 +50,20 @@ impl Engine {
     /// # Errors
     /// The store's and the kernel's.
     pub fn explanation(&self, container: &Container, asked: Option<(u16, Option<Protocol>)>) -> Result<Explanation> {
-        let mut explanation = Explanation { container: container.name.clone(), ports: Vec::new(), notes: Vec::new(), obstacles: Vec::new(), links: Vec::new() };
+        let mut explanation = Explanation { container: container.name.clone(), ports: Vec::new(), notes: Vec::new(), obstacles: Vec::new() };
         if let Some(note) = nothing_of_its_own(container) {
             explanation.notes.push(note);
             return Ok(explanation);
         }
         let berths = self.berths_of(container)?;
-        explanation.links = berths.iter().map(|(network, _)| network.link.clone()).collect();
-        let around = surroundings(&self.mark());
+        let networks: Vec<Network> = berths.iter().map(|(network, _)| network.clone()).collect();
+        let around = surroundings(&self.mark(), &networks);
         let (obstacles, local) = around.map_err(|e| Error::io("cannot ask the kernel for this machine's addresses and firewalls", &e))?;
         explanation.obstacles = obstacles;
         let traffic = self.traffic()?;
         for forward in chosen(&traffic.forwards, container, asked) {
-            let answers = firewall::explain(&traffic, forward, &explanation.obstacles, &local);
+            let mut answers = firewall::explain(&traffic, forward, &explanation.obstacles, &local);
+            from_loopback(&traffic.forwards, forward, &local, &mut answers);
             let network = traffic.networks.iter().find(|network| network.id == forward.network).map_or_else(String::new, |network| network.name.clone());
             explanation.ports.push(Reached { forward: forward.clone(), network, answers });
         }
@@ -73,6 +72,45 @@ impl Engine {
         }
         Ok(explanation)
     }
+}
+
+/// Who asks at `[::1]` meets no rule of ours, but the container's monitor, which passes on what is said (`monitor::proxy`): for
+/// ports of `::1` and `::`, and for those of all addresses where the container has only an IPv4 one.
+fn from_loopback(all: &[Forward], forward: &Forward, local: &[IpAddr], answers: &mut Vec<Answer>) {
+    const LOOPBACK: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+    let Forward { container, port, target, .. } = forward;
+    let here = [LOOPBACK, IpAddr::V6(Ipv6Addr::UNSPECIFIED)].contains(&port.address);
+    let alone = port.address == IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+        && !all
+            .iter()
+            .any(|other| other.container == *container && other.port.port == port.port && other.port.protocol == port.protocol && other.port.address.is_ipv6());
+    if !here && !(alone && local.contains(&LOOPBACK) && is_bound(port)) {
+        return;
+    }
+    let (place, target, protocol) = (SocketAddr::new(LOOPBACK, port.port), SocketAddr::new(*target, port.inside), port.protocol.as_str());
+    let (reach, step) = match port.protocol {
+        Protocol::Sctp => (Reach::No, "the kernel has no way from ::1, and SCTP is not passed on".to_owned()),
+        _ if !is_bound(port) => (Reach::No, format!("nobody listens at {place}/{protocol}")),
+        _ => (
+            Reach::Yes,
+            format!("the container's monitor listens at {place}/{protocol} and passes on what it hears to {target}: the kernel has no way from ::1"),
+        ),
+    };
+    let answer = Answer { asker: Asker::Loopback, place: Some(place), reach, steps: vec![step] };
+    if here { answers.iter_mut().filter(|other| other.asker == Asker::Loopback).for_each(|other| other.clone_from(&answer)) } else { answers.insert(1, answer) }
+}
+
+/// Whether a port is bound at `::1`, as the kernel tells it. Source: proc_net_tcp(5): the local address is the second word, and
+/// `0A` as the fourth says that it listens.
+fn is_bound(port: &Published) -> bool {
+    const PLACES: [&str; 2] = ["00000000000000000000000001000000", "00000000000000000000000000000000"];
+    let text = std::fs::read_to_string(format!("/proc/thread-self/net/{}6", port.protocol.as_str())).unwrap_or_default();
+    text.lines().skip(1).any(|line| {
+        let words: Vec<&str> = line.split_ascii_whitespace().take(4).collect();
+        let Some((address, number)) = words.get(1).and_then(|place| place.rsplit_once(':')) else { return false };
+        let listens = port.protocol != Protocol::Tcp || words.get(3) == Some(&"0A");
+        listens && PLACES.contains(&address) && u16::from_str_radix(number, 16) == Ok(port.port)
+    })
 }
 
 /// Why there is nothing to explain by rules, for a container that has no place on networks.
@@ -161,18 +199,13 @@ impl Explanation {
                 "Answers": reached.answers.iter().map(answer).collect::<Vec<_>>(),
             })
         };
-        let obstacle = |(obstacle, ways): (&Obstacle, Vec<String>)| json!({ "What": obstacle.what(), "Drops": obstacle.drops, "Ways": ways });
+        let obstacle = |obstacle: &Obstacle| json!({ "What": obstacle.what(), "Drops": obstacle.drops(), "Ways": obstacle.ways() });
         json!({
             "Container": self.container,
             "Ports": self.ports.iter().map(port).collect::<Vec<_>>(),
             "Notes": self.notes,
-            "Obstacles": self.ways().map(obstacle).collect::<Vec<_>>(),
+            "Obstacles": self.obstacles.iter().map(obstacle).collect::<Vec<_>>(),
         })
-    }
-
-    /// The obstacles, each with the commands that let the container's networks through.
-    pub fn ways(&self) -> impl Iterator<Item = (&Obstacle, Vec<String>)> {
-        self.obstacles.iter().map(|obstacle| (obstacle, self.links.iter().flat_map(|link| obstacle.way(link)).collect()))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::graphdb::{Claim, EndpointRow, EventRow, GraphDb, NetworkRow, Pool, Po
 use crate::id::{ContainerId, hex};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// What a place has beside its numbers and names.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -159,7 +159,10 @@ pub fn traffic(db: &GraphDb) -> Result<Traffic> {
         let places = endpoints.iter().filter(|place| place.container == row.container);
         let leads = places.filter_map(|place| {
             let network = networks.iter().find(|network| network.id.as_str() == place.network && !network.internal)?;
-            let target = endpoint(network, place).ok()?.address(port.address.is_ipv6())?;
+            let place = endpoint(network, place).ok()?;
+            // From ::1 it is the monitor that leads there, and it may go by either family.
+            let other = || if port.address == IpAddr::V6(Ipv6Addr::LOCALHOST) { place.address(false) } else { None };
+            let target = place.address(port.address.is_ipv6()).or_else(other)?;
             Some((network.id.clone(), target))
         });
         let (Some((network, target)), Ok(container)) = (leads.into_iter().next(), row.container.parse::<ContainerId>()) else { continue };

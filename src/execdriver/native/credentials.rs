@@ -19,6 +19,7 @@ pub fn limits(process: &Process) -> Result<(), StartError> {
             return Err(StartError::Failed(format!("cannot set the OOM score: {error}")));
         }
     }
+    crate::sys::fd::usual_limit();
     for limit in process.rlimits().iter().flatten() {
         let name = limit.typ().to_string();
         let Some(resource) = resource(&name) else { return Err(StartError::Failed(format!("unknown resource limit {name}"))) };

@@ -32,11 +32,15 @@ use oci_spec::runtime::{LinuxNamespaceType, LinuxResources, Spec};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The driver.
 #[derive(Debug)]
 struct Native {
     cgroups: Cgroups,
+    /// A cgroup of processes kept together was killed as one. Kernels that count how often (6.18 is one) kill at birth whoever
+    /// is cloned into such a cgroup again: it is made anew.
+    killed_apart: AtomicBool,
 }
 
 /// Opens the driver.
@@ -44,7 +48,7 @@ struct Native {
 /// # Errors
 /// The machine has no cgroup hierarchy mounted, or none that can be read.
 pub fn open(cgroup_parent: &str, _state: &Path) -> io::Result<Box<dyn ExecDriver>> {
-    Ok(Box::new(Native { cgroups: Cgroups::detect(cgroup_parent)? }))
+    Ok(Box::new(Native { cgroups: Cgroups::detect(cgroup_parent)?, killed_apart: AtomicBool::new(false) }))
 }
 
 /// Which cgroup hierarchies this machine has (`v1`, `v2`, `hybrid`), and which controllers are missing.
@@ -85,7 +89,10 @@ impl ExecDriver for Native {
     }
 
     fn begin(&self, beside: Beside<'_>) -> Result<Beginning, StartError> {
-        let (pid, pidfd, channel) = self.beside(&beside)?;
+        let begun = self.beside(&beside);
+        // The caller lives on as what it was.
+        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable);
+        let (pid, pidfd, channel) = begun?;
         let parent = channel.parent();
         // One that is gone already has said why, which is heard next.
         let _ = parent.go();
@@ -93,6 +100,7 @@ impl ExecDriver for Native {
     }
 
     fn end_apart(&self, id: &ContainerId) -> io::Result<()> {
+        self.killed_apart.store(true, Ordering::Relaxed);
         self.cgroups.end_apart(id)
     }
 
@@ -132,7 +140,7 @@ impl ExecDriver for Native {
 impl Native {
     /// A new process beside the first one, which waits for a word.
     fn beside(&self, beside: &Beside<'_>) -> Result<(i32, OwnedFd, report::Channel), StartError> {
-        let cgroup = if beside.apart { self.cgroups.apart(beside.id)? } else { self.cgroups.existing(beside.id)? };
+        let cgroup = if beside.apart { self.cgroups.apart(beside.id, self.killed_apart.load(Ordering::Relaxed))? } else { self.cgroups.existing(beside.id)? };
         clone_beside(beside, &cgroup, || self.cgroups.holds(beside.id, beside.init_pid))
     }
 }
@@ -158,7 +166,7 @@ fn start(bundle: &Bundle<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartE
     let sources = mounts::open_sources(bundle.spec)?;
     let channel = report::Channel::open()?;
     let flags = flags(bundle.spec);
-    let (side, cloned) = clone_into(flags, cgroup)?;
+    let (side, cloned) = clone_into(flags, cgroup).map_err(|error| StartError::Failed(format!("cannot make the container's namespaces: {error}")))?;
     match side {
         Side::Child => child::begin(bundle, &sources, child::Place { cgroup, cloned }, &channel.child()),
         Side::Parent { pid, pidfd } => parent(pid, pidfd, channel, matches!(bundle.stdio, Stdio::Terminal), bundle.meanwhile.as_ref()),
@@ -166,16 +174,16 @@ fn start(bundle: &Bundle<'_>, cgroup: &cgroup::Cgroup) -> Result<Started, StartE
 }
 
 /// Clones into the v2 cgroup where the kernel can; tells whether it did.
-fn clone_into(flags: u64, cgroup: &cgroup::Cgroup) -> Result<(Side, bool), StartError> {
+fn clone_into(flags: u64, cgroup: &cgroup::Cgroup) -> io::Result<(Side, bool)> {
     if let Some(unified) = cgroup.unified() {
         match clone::clone(flags, Some(unified)) {
             Ok(side) => return Ok((side, true)),
             // Linux before 5.7 knows no such flag.
             Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EOPNOTSUPP | libc::E2BIG | libc::EBUSY)) => {}
-            Err(error) => return Err(StartError::Failed(format!("cannot make the container's namespaces: {error}"))),
+            Err(error) => return Err(error),
         }
     }
-    clone::clone(flags, None).map(|side| (side, false)).map_err(|error| StartError::Failed(format!("cannot make the container's namespaces: {error}")))
+    clone::clone(flags, None).map(|side| (side, false))
 }
 
 /// Lets the child go on, does beside it what is to be done from outside, and hears how it went.
@@ -227,7 +235,8 @@ fn clone_beside(beside: &Beside<'_>, cgroup: &cgroup::Cgroup, is_its_own: impl F
         Ok(cloned) => cloned,
         Err(error) => {
             let _ = move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID);
-            return Err(error);
+            let why = if error.raw_os_error() == Some(libc::EAGAIN) { "it has as many processes as it may have".to_owned() } else { error.to_string() };
+            return Err(StartError::Failed(format!("cannot make a process in the container: {why}")));
         }
     };
     match side {

@@ -63,8 +63,8 @@ pub struct Chronicle {
 /// The container's process as it is observed.
 struct Run {
     began: Instant,
-    /// When the next sample is due.
-    due: Instant,
+    /// When the next sample is due; `None` if there will be none.
+    due: Option<Instant>,
     gauges: Option<Gauges>,
     /// When to look whether the kernel has killed what its alarm was for.
     look: Option<Instant>,
@@ -84,7 +84,7 @@ struct Gauges {
 
 impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Run(due in {:?})", self.due.saturating_duration_since(Instant::now()))
+        write!(f, "Run(for {:?})", self.began.elapsed())
     }
 }
 
@@ -102,12 +102,12 @@ impl Stretch {
     }
 }
 
-/// The wall clock's second that is nearest, and how long it is until the next.
+/// The second of the wall clock that has just ended, and how long it is until the next ends.
 fn second(time: Timespec) -> (i64, Duration) {
     // A wake-up may come a little early for the wall clock, which is being slewed.
-    let nearest = time.tv_sec + i64::from(time.tv_nsec >= 500_000_000);
-    let left = (nearest + 1 - time.tv_sec) * 1_000_000_000 - time.tv_nsec;
-    (nearest, Duration::from_nanos(left as u64))
+    let ended = time.tv_sec + i64::from(time.tv_nsec >= 990_000_000);
+    let left = (ended + 1 - time.tv_sec) * 1_000_000_000 - time.tv_nsec;
+    (ended, Duration::from_nanos(left as u64))
 }
 
 impl Chronicle {
@@ -144,7 +144,7 @@ impl Chronicle {
         let what = self.ended.take().map_or(Happening::Started, Happening::Restarted);
         self.note(what);
         let due = now + second(clock).1;
-        self.run = Some(Run { began: now, due, gauges: None, look: None, deaf: false, counted: Refusals::default() });
+        self.run = Some(Run { began: now, due: Some(due), gauges: None, look: None, deaf: false, counted: Refusals::default() });
     }
 
     /// It has ended, and the kernel had killed so many processes of it for want of memory; how many of them were not known yet.
@@ -165,12 +165,13 @@ impl Chronicle {
 
     /// When it next wants to be awake.
     pub fn deadline(&self) -> Option<Instant> {
-        self.run.as_ref().map(|run| run.look.map_or(run.due, |look| look.min(run.due)))
+        let run = self.run.as_ref()?;
+        run.due.into_iter().chain(run.look).min()
     }
 
     /// Whether a sample is due.
     pub fn is_due(&self, now: Instant) -> bool {
-        self.run.as_ref().is_some_and(|run| run.due <= now)
+        self.run.as_ref().is_some_and(|run| run.due.is_some_and(|due| due <= now))
     }
 
     /// The kernel's alarm, unless it was heard just now.
@@ -203,40 +204,40 @@ impl Chronicle {
         }
     }
 
+    /// It cannot be observed: nothing more is sampled in this run.
+    pub fn give_up(&mut self) {
+        if let Some(run) = &mut self.run {
+            (run.due, run.gauges, run.look) = (None, None, None);
+        }
+    }
+
     /// Takes a sample; how many processes the kernel has killed meanwhile for want of memory.
     ///
     /// # Errors
-    /// Files that cannot be read; then nothing more is sampled in this run.
+    /// Files that cannot be read.
     pub fn sample(&mut self, now: Instant, clock: Timespec) -> io::Result<u64> {
         let (at, left) = second(clock);
-        let Some(run) = &mut self.run else { return Ok(0) };
-        run.due = now + left;
+        let Some(run) = self.run.as_mut().filter(|run| run.due.is_some()) else { return Ok(0) };
+        run.due = Some(now + left);
         run.deaf = false;
         let Some(gauges) = &mut run.gauges else { return Ok(0) };
         if self.seconds.last().is_some_and(|last| last.at == at) {
             // The clock was set back a little: the second is told already, and the next one's rates are of both.
             return Ok(self.look(now));
         }
-        match gauges.read(now) {
-            Ok(Some((rate, high))) => {
-                if let Some(rate) = rate.filter(|rate| rate.over < TOO_LATE)
-                    && let Some(sample) = &gauges.last
-                {
-                    let moment = moment(at, &rate, &sample.usage);
-                    self.remember(moment);
-                    if self.throttled.begins(now, rate.throttled.is_some_and(|share| share >= THROTTLED)) {
-                        self.note(Happening::Throttled);
-                    }
-                }
-                if self.memory_high.begins(now, high) {
-                    self.note(Happening::MemoryHigh);
+        // It may just have ended, of which the loop hears by itself.
+        if let Some((rate, high)) = gauges.read(now)? {
+            if let Some(rate) = rate.filter(|rate| rate.over < TOO_LATE)
+                && let Some(sample) = &gauges.last
+            {
+                let moment = moment(at, &rate, &sample.usage);
+                self.remember(moment);
+                if self.throttled.begins(now, rate.throttled.is_some_and(|share| share >= THROTTLED)) {
+                    self.note(Happening::Throttled);
                 }
             }
-            // It has just ended, of which the loop hears by itself.
-            Ok(None) => {}
-            Err(error) => {
-                self.run = None;
-                return Err(error);
+            if self.memory_high.begins(now, high) {
+                self.note(Happening::MemoryHigh);
             }
         }
         Ok(self.look(now))

@@ -103,10 +103,11 @@ fn each_second_is_a_moment_and_each_minute_a_mean() {
 
 #[test]
 fn the_next_sample_is_due_on_the_second() {
-    let half = |tv_sec, tv_nsec| second(Timespec { tv_sec, tv_nsec });
-    assert_eq!(half(10, 0), (10, Duration::from_secs(1)));
-    assert_eq!(half(10, 400_000_000), (10, Duration::from_millis(600)));
-    assert_eq!(half(9, 999_999_000), (10, Duration::from_nanos(1_000_001_000)), "a little early");
+    let after = |tv_sec, tv_nsec| second(Timespec { tv_sec, tv_nsec });
+    assert_eq!(after(10, 0), (10, Duration::from_secs(1)));
+    assert_eq!(after(10, 400_000_000), (10, Duration::from_millis(600)));
+    assert_eq!(after(10, 900_000_000), (10, Duration::from_millis(100)), "late");
+    assert_eq!(after(9, 999_999_000), (10, Duration::from_nanos(1_000_001_000)), "a little early");
 }
 
 #[test]
@@ -214,4 +215,12 @@ fn the_list_of_what_happened_is_bounded() {
     let mut bytes = Vec::new();
     crate::monitor::protocol::occurrences(bench.chronicle.occurrences(None), &mut bytes);
     assert!(bytes.len() > 256 * 20);
+}
+
+#[test]
+fn what_cannot_be_observed_is_let_be() {
+    let mut bench = Bench::new(6000);
+    bench.chronicle.give_up();
+    assert_eq!((bench.second(busy), bench.chronicle.deadline(), bench.times(None)), (0, None, Vec::new()));
+    assert_eq!(bench.chronicle.end(2), 2, "the end is told all the same");
 }

@@ -1,9 +1,10 @@
 //! Who reaches a published port, and by which rules: told from the rules themselves.
 
+use super::judge::{Fate, stranger};
 use super::obstacle::Obstacle;
 use super::packet::{End, Machine, Packet, walk};
 use super::rule::{Hook, Table};
-use crate::container::network::{Forward, Network, Traffic};
+use crate::container::network::{Forward, Traffic};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -65,17 +66,14 @@ impl fmt::Display for Asker {
 /// (those of its networks' links among them).
 pub fn explain(traffic: &Traffic, forward: &Forward, foreign: &[Obstacle], local: &[IpAddr]) -> Vec<Answer> {
     let v6 = forward.port.address.is_ipv6();
-    let own = traffic.networks.iter().find(|network| network.id == forward.network);
     let links = traffic.networks.iter().flat_map(|network| network.subnets.iter().map(|subnet| (subnet.block, network.link.as_str()))).collect();
-    let question = Question { table: Table::of(traffic), machine: Machine { addresses: local, links }, forward, foreign, own };
+    let question = Question { table: Table::of(traffic), machine: Machine { addresses: local, links }, forward, foreign };
     let loopback: IpAddr = if v6 { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() };
     let place = question.place();
-    // Of those that documents use (RFC 5737, RFC 3849): nobody's.
-    let stranger: IpAddr = if v6 { Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0xffff).into() } else { Ipv4Addr::new(198, 51, 100, 255).into() };
     let mut answers = vec![
         question.answer(Asker::Loopback, Some(loopback), Some(loopback), None),
         question.answer(Asker::Machine, place, place, None),
-        question.answer(Asker::Others, place, Some(stranger), Some("another link")),
+        question.answer(Asker::Others, place, Some(stranger(v6)), Some("another link")),
     ];
     for network in &traffic.networks {
         let link = Some(network.link.as_str());
@@ -97,7 +95,6 @@ struct Question<'a> {
     machine: Machine<'a>,
     forward: &'a Forward,
     foreign: &'a [Obstacle],
-    own: Option<&'a Network>,
 }
 
 impl Question<'_> {
@@ -131,10 +128,11 @@ impl Question<'_> {
             End::Lost => steps.push(format!("no network in use has {}", self.forward.target)),
         }
         if reach == Reach::Yes && way.forwarded {
-            for obstacle in self.foreign.iter().filter(|one| one.hook == Hook::Forward && one.family.sees(port.address.is_ipv6())) {
-                reach = Reach::Perhaps;
-                let link = self.own.map_or("LINK", |network| network.link.as_str());
-                steps.push(format!("{}; to let it through: {}", obstacle.what(), obstacle.way(link).join("; ")));
+            // What is redirected is what comes to a published port, whoever sent it.
+            let sees = |one: &&Obstacle| one.hook == Hook::Forward && one.coming > Fate::Passes && one.family.sees(port.address.is_ipv6());
+            for obstacle in self.foreign.iter().filter(sees) {
+                reach = if obstacle.coming == Fate::Drops || reach == Reach::No { Reach::No } else { Reach::Perhaps };
+                steps.push(obstacle.advice());
             }
         }
         Answer { asker, place: Some(to), reach, steps }
@@ -154,6 +152,7 @@ mod tests {
     use super::super::obstacle::{Owner, Packets};
     use super::super::plan::tests::{forward, network};
     use super::*;
+    use crate::container::Network;
 
     /// `LMONI2` of who reaches it: loopback, machine, others, neighbour, itself, the other network.
     fn told(traffic: &Traffic, foreign: &[Obstacle], local: &[&str]) -> (String, Vec<Answer>) {
@@ -202,11 +201,15 @@ mod tests {
     fn others_rules_make_it_uncertain_for_what_is_forwarded() {
         let one = network(1);
         let traffic = Traffic { forwards: vec![forward(&one, "0.0.0.0:80 172.31.1.2:8080")], networks: vec![one] };
-        let wall =
-            |family| Obstacle { owner: Owner::Docker, family, table: "filter".to_owned(), chain: "FORWARD".to_owned(), hook: Hook::Forward, drops: true };
-        let (seen, answers) = told(&traffic, &[wall(Packets::V4)], LOCAL);
-        assert_eq!(seen, "LM???");
+        let wall = |family, coming| {
+            let (table, chain, links) = ("filter".to_owned(), "FORWARD".to_owned(), vec!["k1".to_owned()]);
+            Obstacle { owner: Owner::Docker, family, table, chain, hook: Hook::Forward, leaving: Fate::Drops, coming, links }
+        };
+        assert_eq!(told(&traffic, &[wall(Packets::V4, Fate::Passes)], LOCAL).0, "LMONI", "only what containers begin is dropped");
+        assert_eq!(told(&traffic, &[wall(Packets::V4, Fate::Perhaps)], LOCAL).0, "LM???");
+        let (seen, answers) = told(&traffic, &[wall(Packets::V4, Fate::Drops), wall(Packets::V4, Fate::Perhaps)], LOCAL);
+        assert_eq!(seen, "LM---");
         assert!(answers[2].steps.last().unwrap().contains("iptables -I DOCKER-USER -i k1 -j ACCEPT"));
-        assert_eq!(told(&traffic, &[wall(Packets::V6)], LOCAL).0, "LMONI");
+        assert_eq!(told(&traffic, &[wall(Packets::V6, Fate::Drops)], LOCAL).0, "LMONI");
     }
 }

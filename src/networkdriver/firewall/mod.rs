@@ -15,10 +15,12 @@
 //! without `icc` needs isolated ports (`IFLA_BRPORT_ISOLATED`) besides. Where `br_netfilter` is on, a container reaches its own
 //! published port only if its bridge port sends packets back where they came from (`IFLA_BRPORT_MODE`, hairpin).
 //! 127.0.0.1 leads to a container only with `route_localnet` on the network's link ([`sysctl::loopback_way`]).
-//! The kernel has no such way from `::1`: see [`plan`].
+//! The kernel has no such way from `::1`, and no rule here is about it: see [`plan`].
 
 pub mod connections;
 pub mod explain;
+mod foreign;
+mod judge;
 pub mod obstacle;
 mod packet;
 pub mod plan;
@@ -28,15 +30,13 @@ mod wire;
 
 pub use connections::{forget, forget_port};
 pub use explain::{Answer, Asker, Reach, explain};
-pub use obstacle::{Obstacle, obstacles};
+pub use judge::Fate;
+pub use obstacle::{Obstacle, advice, obstacles};
 pub use rule::{Chain, Hook, Match, Rule, Table, Verdict};
 
 use crate::container::network::Traffic;
 use crate::id::Digest;
 use crate::sys::netlink::Netlink;
-use netlink_packet_core::ParseableParametrized;
-use netlink_packet_netfilter::nftables::{NfTablesMessage, TableAttribute};
-use netlink_packet_netfilter::{NetfilterMessage, NetfilterMessageInner};
 use std::fmt::Write;
 use std::io;
 use std::net::Ipv4Addr;
@@ -69,26 +69,30 @@ pub fn names(netlink: &mut Netlink, port: u16) -> io::Result<()> {
     put(netlink, "kapal", &Table::names(port))
 }
 
-/// Whether the table is there and was made for this very traffic; one small question. Linux before 5.10 does not
-/// keep the mark that this is seen by: there it is never so.
+/// What a look at this namespace's tables shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Our table is there and was made for this very traffic.
+    pub is_current: bool,
+    /// There are others', which may have something to say about our packets.
+    pub others: bool,
+}
+
+/// Looks at the tables of this namespace; one small question. Linux before 5.10 does not keep the mark that ours is known to be
+/// current by: there it never is.
 ///
 /// # Errors
 /// The kernel's.
-pub fn is_current(netlink: &mut Netlink, table: &str, traffic: &Traffic) -> io::Result<bool> {
+pub fn look(netlink: &mut Netlink, table: &str, traffic: &Traffic) -> io::Result<Seen> {
     let rules = Table::of(traffic);
-    let answers = match netlink.ask(&mut wire::get_table(table)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        answers => answers?,
-    };
-    let expected = mark(&rules);
-    Ok(answers.iter().any(|answer| match NetfilterMessage::parse_with_param(&answer.payload, answer.kind) {
-        Ok(NetfilterMessage { inner: NetfilterMessageInner::NfTables(NfTablesMessage::NewTable(found)), .. }) => {
-            // `nft flush ruleset` takes the mark away with all, `nft delete chain` only what it names.
-            let whole = found.attributes.iter().any(|one| matches!(one, TableAttribute::Use(chains) if *chains as usize == rules.chains.len()));
-            whole && found.attributes.iter().any(|one| matches!(one, TableAttribute::UserData(found) if *found == expected))
-        }
-        _ => false,
-    }))
+    let mut seen = Seen { is_current: false, others: false };
+    for found in foreign::tables(netlink)? {
+        seen.others |= !obstacle::is_ours(&found.name, table);
+        // `nft flush ruleset` takes the mark away with all, `nft delete chain` only what it names.
+        let whole = found.family == obstacle::Packets::Both && found.name == table && found.uses as usize == rules.chains.len();
+        seen.is_current |= whole && found.mark == mark(&rules);
+    }
+    Ok(seen)
 }
 
 /// What tells this table from others: a digest of all that it is to be, in a comment, so that `nft list` shows it.

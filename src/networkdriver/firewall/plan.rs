@@ -16,8 +16,9 @@
 //! - Loopback is this machine's alone. `route_localnet` on a network's link, which the first of these needs for
 //!   127.0.0.1, would let its containers send to 127.0.0.0/8 and from it: prerouting and input shut that.
 //!
-//! The kernel has no `route_localnet` for IPv6: it drops the answer that is to become one for `::1`. There is no rule
-//! for connections from `::1`, then: they are refused, as they are where nothing is published.
+//! The kernel has no `route_localnet` for IPv6: it drops the answer that is to become one for `::1`. No rule leads connections
+//! from `::1` anywhere, then: they come to a socket of this machine, at which the container's monitor listens and carries the
+//! bytes itself.
 
 use super::rule::{Base, Chain, Hook, Kind, Match, Rule, Table, Verdict};
 use crate::container::Cidr;
@@ -92,7 +93,7 @@ fn to_publish() -> Rule {
 
 /// One rule a published port; those of one address before those of all, whatever was first in the list.
 fn published(traffic: &Traffic) -> Vec<Rule> {
-    // A connection from `::1` cannot be answered: better refused than left waiting.
+    // A connection from `::1` could not be answered: it is left to who listens here.
     let mut rules =
         vec![rule(&[Match::From(block(IpAddr::V6(Ipv6Addr::LOCALHOST), 128))], Verdict::Return, "the kernel cannot answer ::1 from another link".to_owned())];
     let (all, one): (Vec<&Forward>, Vec<&Forward>) =

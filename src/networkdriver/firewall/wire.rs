@@ -129,11 +129,6 @@ impl Batch {
     }
 }
 
-/// The first message of the question for a table.
-pub(super) fn get_table(name: &str) -> Vec<u8> {
-    message(Family::Inet, NLM_F_REQUEST, NfTablesMessage::GetTable(TableMessage { attributes: vec![TableAttribute::Name(name.to_owned())] }))
-}
-
 /// A text as `nft` shows it: the kind of a comment (0), its length, and it with a zero.
 pub(super) fn comment(text: &str) -> Vec<u8> {
     let mut end = text.len().min(COMMENT - 1);

@@ -34,7 +34,7 @@ const SCROLLBACK: RangeInclusive<usize> = 0..=100_000;
 const LOG_LINES: RangeInclusive<usize> = 100..=1_000_000;
 
 /// The keys of a file of settings.
-const KEYS: [&str; 9] = ["theme", "columns", "mouse", "confirm", "scrollback", "log-lines", "charts", "keys", "network"];
+const KEYS: [&str; 10] = ["theme", "columns", "mouse", "confirm", "scrollback", "log-lines", "charts", "keys", "network", "metrics"];
 
 /// Where the machine's settings lie.
 const MACHINE: &str = "/etc/kapal";
@@ -125,8 +125,8 @@ impl Config {
                 "columns" => self.columns = column::list(file, key, value)?,
                 "mouse" => self.mouse = switch(file, key, value)?,
                 "confirm" => self.confirm = switch(file, key, value)?,
-                // The command line reads it, for the screens and for single verbs alike.
-                "network" => {}
+                // The command line reads them, for the screens and for single verbs alike.
+                "network" | "metrics" => {}
                 "charts" => self.charts = Some(signs(file, value)?),
                 "scrollback" => self.scrollback = number(file, key, value, &SCROLLBACK)?,
                 _ => self.log_lines = number(file, key, value, &LOG_LINES)?,

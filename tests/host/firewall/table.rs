@@ -4,7 +4,7 @@ use super::TABLE;
 use super::bed::{Bed, Server, Space};
 use kapal::container::network::Traffic;
 use kapal::networkdriver::firewall::obstacle::Owner;
-use kapal::networkdriver::firewall::{self, Hook, Table, Verdict, sysctl};
+use kapal::networkdriver::firewall::{self, Fate, Hook, Obstacle, Table, Verdict, sysctl};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ fn an_unchanged_state_is_known_and_a_changed_one_too() {
     let Some(bed) = Bed::new(false) else { return };
     let mut netlink = bed.machine.netlink();
     let (one, other) = (bed.traffic(&["0.0.0.0:8080 172.31.1.2:80/tcp"]), bed.traffic(&["0.0.0.0:8081 172.31.1.2:80/tcp"]));
-    let mut is = |traffic: &Traffic| firewall::is_current(&mut netlink, TABLE, traffic).unwrap();
+    let mut is = |traffic: &Traffic| firewall::look(&mut netlink, TABLE, traffic).unwrap().is_current;
     assert!(!is(&one), "there is no table yet");
     firewall::replace(&mut bed.machine.netlink(), TABLE, &one).unwrap();
     assert!(!is(&other));
@@ -114,7 +114,7 @@ fn five_hundred_ports_are_published_at_once() {
     timed("500 ports, new", &mut || firewall::replace(&mut netlink, TABLE, &traffic).unwrap());
     timed("500 ports, again", &mut || firewall::replace(&mut netlink, TABLE, &traffic).unwrap());
     timed("500 ports, is it current", &mut || {
-        firewall::is_current(&mut netlink, TABLE, &traffic).unwrap();
+        firewall::look(&mut netlink, TABLE, &traffic).unwrap();
     });
     assert!(bed.client.asks("192.0.2.1:10000").is_ok() && bed.client.asks("192.0.2.1:10499").is_ok());
     assert!(bed.client.asks("192.0.2.1:10500").is_err());
@@ -179,22 +179,22 @@ fn other_firewalls_are_found_and_their_commands_help() {
     let _server = Server::new(&bed.a, "[::]:80");
     let traffic = bed.traffic(&["0.0.0.0:8080 172.31.1.2:80/tcp"]);
     bed.tell(&traffic);
-    let find = |space: &Space| space.within(|| firewall::obstacles(&mut space.netlink(), TABLE)).unwrap();
+    let find = |space: &Space| space.within(|| firewall::obstacles(&mut space.netlink(), TABLE, &traffic.networks[..1])).unwrap();
     assert_eq!(find(&bed.machine), []);
     bed.machine
         .nft("table ip filter { chain DOCKER-USER { return; }; chain FORWARD { type filter hook forward priority 0; policy drop; jump DOCKER-USER; }; }");
     bed.machine.nft("table inet mine { chain guard { type filter hook forward priority 10; policy drop; ct state established accept; }; }");
     let found = find(&bed.machine);
     assert_eq!(
-        found.iter().map(|one| (one.owner, one.hook, one.drops)).collect::<Vec<_>>(),
-        [(Owner::Docker, Hook::Forward, true), (Owner::Nft, Hook::Forward, true)]
+        found.iter().map(|one| (one.owner, one.hook, one.leaving, one.coming)).collect::<Vec<_>>(),
+        [(Owner::Docker, Hook::Forward, Fate::Drops, Fate::Drops), (Owner::Nft, Hook::Forward, Fate::Drops, Fate::Drops)]
     );
     assert!(bed.client.asks("192.0.2.1:8080").is_err());
     let local = ["192.0.2.1".parse().unwrap()];
     let answers = firewall::explain(&traffic, &traffic.forwards[0], &found, &local);
     let told = format!("{answers:?}");
     assert!(told.contains("Docker: chain FORWARD") && told.contains("nft insert rule inet mine guard"), "{told}");
-    for command in found.iter().flat_map(|one| one.way("k1")) {
+    for command in found.iter().flat_map(Obstacle::ways) {
         let mut words = command.split(' ');
         let program = words.next().unwrap();
         if program == "iptables" && std::process::Command::new(program).arg("-V").output().is_err() {
@@ -203,6 +203,7 @@ fn other_firewalls_are_found_and_their_commands_help() {
         }
         bed.machine.tool(program, &words.collect::<Vec<_>>(), "");
     }
+    assert_eq!(find(&bed.machine), [], "what lets it through is seen");
     // It goes through: the last of the two opened the way for answers, too.
     assert!(bed.client.asks("192.0.2.1:8080").is_ok());
 }

@@ -2,11 +2,13 @@
 
 use super::stage::{NOW, Stage};
 use crate::engine::snapshot::image;
-use kapal::container::{Config, Container, HostConfig, Mount, MountKind, State, Status};
+use kapal::container::{Config, Container, Health, HealthStatus, HostConfig, Mount, MountKind, State, Status};
 use kapal::engine::Engine;
 use kapal::id::{ContainerId, ImageId, LayerId};
 use kapal::tui::effect::Effect;
+use kapal::tui::msg::{Msg, News};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn moment(ago: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_second(NOW - ago).unwrap()
@@ -62,6 +64,24 @@ fn an_empty_store_says_what_to_do() {
 fn containers_are_listed_with_what_is_known_of_them() {
     let mut stage = Stage::on(120, 30, full);
     stage.shows("containers").resize(80, 24).shows("containers-80").resize(40, 12).shows("containers-40").resize(20, 5).shows("containers-20");
+}
+
+#[test]
+fn a_container_s_row_tells_whether_it_is_well() {
+    let mut stage = Stage::on(120, 30, full);
+    for (health, mark) in [(HealthStatus::Starting, "● running …"), (HealthStatus::Healthy, "● running ✓"), (HealthStatus::Unhealthy, "● running ✗")]
+    {
+        let mut snapshot = (*stage.model.world.snapshot).clone();
+        for container in snapshot.containers.iter_mut().filter(|container| container.name == "web") {
+            container.state.status = Status::Running;
+            container.state.health = Some(Health { status: health, ..Health::default() });
+        }
+        stage.tell(Msg::News(News::Snapshot(Arc::new(snapshot.clone()))));
+        assert!(stage.text().contains(mark), "{}", stage.text());
+        snapshot.containers.iter_mut().for_each(|container| container.state.status = Status::Exited);
+        stage.tell(Msg::News(News::Snapshot(Arc::new(snapshot))));
+        assert!(!["exited …", "exited ✓", "exited ✗"].iter().any(|mark| stage.text().contains(mark)), "what does not run is neither well nor ill");
+    }
 }
 
 #[test]

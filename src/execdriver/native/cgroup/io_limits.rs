@@ -63,12 +63,15 @@ fn weigh(writer: &mut Writer, v2: bool, path: &Path, weight: u16) -> io::Result<
     } else {
         [("blkio.weight", or(500).to_string()), ("blkio.bfq.weight", or(100).to_string())]
     };
-    match candidates.iter().find(|(name, _)| path.join(name).exists()) {
-        Some((name, value)) if v2 => writer.set_line(&path.join(name), "default", value, value),
-        Some((name, value)) => writer.set(&path.join(name), value),
-        None if weight == 0 => Ok(()),
-        None => Err(weightless("--blkio-weight")),
+    let mut there = candidates.iter().filter(|(name, _)| path.join(name).exists()).peekable();
+    if there.peek().is_none() && weight > 0 {
+        return Err(weightless("--blkio-weight"));
     }
+    // A scheduler may have come since a weight was set: what is taken away is taken away everywhere.
+    for (name, value) in there.take(if weight == 0 { usize::MAX } else { 1 }) {
+        if v2 { writer.set_line(&path.join(name), "default", value, value)? } else { writer.set(&path.join(name), value)? }
+    }
+    Ok(())
 }
 
 fn weigh_device(writer: &mut Writer, v2: bool, path: &Path, number: &str, weight: u16) -> io::Result<()> {

@@ -152,19 +152,15 @@ fn weigh_time(writer: &mut Writer, cgroups: &Cgroups, cgroup: &Cgroup, cpu: &Lin
     }
 }
 
-/// Chooses processors and memory nodes; an empty list is what the cgroup above has.
+/// Chooses processors and memory nodes; an empty list is what the cgroup above has. That is written out: no kernel takes an empty
+/// list where processes are (v2 once it has had another).
 fn choose(writer: &mut Writer, cgroups: &Cgroups, cgroup: &Cgroup, cpu: &LinuxCpu) -> io::Result<()> {
     for (name, list) in [("cpuset.cpus", cpu.cpus()), ("cpuset.mems", cpu.mems())] {
         let Some(list) = list else { continue };
-        match file(cgroups, cgroup, ["cpuset"; 2], "the set of processors", list.is_empty())? {
-            None => {}
-            Some((false, path)) if list.is_empty() => {
-                let above = path.parent().unwrap_or(path).join(name);
-                let all = std::fs::read_to_string(&above).map_err(|error| named(&above, &error))?;
-                writer.set(&path.join(name), all.trim())?;
-            }
-            Some((_, path)) => writer.set(&path.join(name), list)?,
-        }
+        let Some((v2, path)) = file(cgroups, cgroup, ["cpuset"; 2], "the set of processors", list.is_empty())? else { continue };
+        let above = path.parent().unwrap_or(path).join(if v2 { format!("{name}.effective") } else { name.to_owned() });
+        let all = std::fs::read_to_string(&above).map_err(|error| named(&above, &error))?;
+        writer.set_list(&path.join(name), list, all.trim())?;
     }
     Ok(())
 }

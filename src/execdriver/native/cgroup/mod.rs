@@ -23,8 +23,6 @@ use rustix::fs::{Mode, OFlags};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The v1 controllers that matter to a container.
 const USED: [&str; 8] = ["memory", "cpu", "cpuacct", "cpuset", "pids", "blkio", "freezer", "devices"];
@@ -49,8 +47,6 @@ pub struct Cgroups {
     v1: Vec<Hierarchy>,
     v2: Option<PathBuf>,
     v2_controllers: Vec<String>,
-    /// A cgroup for what is kept together was killed as one.
-    killed_apart: Arc<AtomicBool>,
 }
 
 /// A container's cgroup, made.
@@ -78,7 +74,7 @@ impl Cgroups {
         if v1.is_empty() && v2.is_none() {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "no cgroup hierarchy is mounted on this machine: mount one at /sys/fs/cgroup"));
         }
-        Ok(Self { parent: PathBuf::from(parent.trim_matches('/')), v1, v2, v2_controllers, killed_apart: Arc::default() })
+        Ok(Self { parent: PathBuf::from(parent.trim_matches('/')), v1, v2, v2_controllers })
     }
 
     /// For which disks the kernel of a v2 tree weighs by what an operation costs.
@@ -178,11 +174,11 @@ impl Cgroups {
 
     /// As [`Self::existing`], with a cgroup below it for what is kept together, made if missing. It limits nothing: the
     /// container's own does, and counts for both. Where it cannot be made, the container's own is all there is.
-    pub fn apart(&self, id: &ContainerId) -> io::Result<Cgroup> {
+    /// With `fresh` one that nobody is in any more is made anew.
+    pub fn apart(&self, id: &ContainerId, fresh: bool) -> io::Result<Cgroup> {
         let mut cgroup = self.existing(id)?;
         let Some(path) = self.apart_path(id) else { return Ok(cgroup) };
-        if self.killed_apart.load(Ordering::Relaxed) {
-            // Kernels that count how often a cgroup was killed (6.18 is one) kill at birth whoever is cloned into such a one.
+        if fresh {
             let _ = rustix::fs::rmdir(&path);
         }
         match rustix::fs::mkdir(&path, Mode::from_raw_mode(0o755)) {

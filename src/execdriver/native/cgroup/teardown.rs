@@ -117,7 +117,6 @@ impl Cgroups {
     pub fn end_apart(&self, id: &ContainerId) -> io::Result<()> {
         let Some(path) = self.apart_path(id).filter(|path| path.exists()) else { return Ok(()) };
         if std::fs::write(path.join("cgroup.kill"), "1").is_ok() {
-            self.killed_apart.store(true, std::sync::atomic::Ordering::Relaxed);
             return Ok(());
         }
         // Before Linux 5.14 there is no such word: what was forked between the reading and the killing is found next time,

@@ -28,6 +28,13 @@ impl Writer {
         self.write(path, value, before)
     }
 
+    /// Writes a list; an empty one, now or when it is put back, is `all`.
+    pub fn set_list(&mut self, path: &Path, list: &str, all: &str) -> io::Result<()> {
+        let or_all = |list: String| if list.is_empty() { all.to_owned() } else { list };
+        let before = if self.before.is_some() { Some(or_all(read(path)?)) } else { None };
+        self.write(path, &or_all(list.to_owned()), before)
+    }
+
     /// Writes `KEY VALUE` into a file that has a line for each key; `none` is what a key without a line has.
     pub fn set_line(&mut self, path: &Path, key: &str, value: &str, none: &str) -> io::Result<()> {
         let before = match &self.before {
@@ -132,16 +139,19 @@ mod tests {
             path
         };
         let now = |path: &Path| std::fs::read_to_string(path).unwrap();
+        let list = file("list", "\n");
         let (plain, empty, lines, bare) = (file("plain", "7\n"), file("empty", "\n"), file("lines", "8:0 100\n8:16 200\n"), file("bare", ""));
         let mut writer = Writer::noting();
         writer.set(&plain, "8").unwrap();
         writer.set(&plain, "9").unwrap();
         writer.set(&empty, "0-1").unwrap();
+        writer.set_list(&list, "2", "0-3").unwrap();
         writer.set_line(&lines, "8:16", "5", "0").unwrap();
         writer.set_line(&bare, "8:1", "5", "0").unwrap();
         assert_eq!((now(&plain), now(&lines), now(&bare)), ("9".to_owned(), "8:16 5".to_owned(), "8:1 5".to_owned()));
         assert!(writer.set(&folder.path().join("missing/file"), "1").is_err());
         assert!(writer.undo().is_empty());
+        assert_eq!(now(&list), "0-3", "no kernel takes an empty list where processes are");
         // These files take whole texts where the kernel's take lines: what was written back is what is seen.
         assert_eq!((now(&plain), now(&empty), now(&lines), now(&bare)), ("7".to_owned(), "\n".to_owned(), "8:16 200".to_owned(), "8:1 0".to_owned()));
     }
