@@ -201,7 +201,10 @@ fn the_machine_is_shown_where_there_is_no_container() {
 #[test]
 fn limits_are_edited_at_the_row_and_become_a_command() {
     let mut stage = charted(100, 24, past());
-    pressed(&mut stage, "esc = ctrl-u");
+    pressed(&mut stage, "esc");
+    // The line stands at the row that was drawn.
+    stage.sees("● running  web");
+    pressed(&mut stage, "= ctrl-u");
     stage.types("128m").shows("limits");
     stage.keys("tab ctrl-u").types("much").keys("enter");
     let told = stage.text();

@@ -117,7 +117,7 @@ fn a_limit_far_away_is_told_in_words_and_leaves_the_line_its_room() {
 #[test]
 fn small_rooms_get_less_and_break_nothing() {
     let theme = Theme::default();
-    assert_eq!(drawn(cpu, (20, 6), Signs::Braille, None, &theme)[0], "cpu 100.0%  ╍ limi…");
+    assert_eq!(drawn(cpu, (20, 6), Signs::Braille, None, &theme)[0], "cpu 100.0%  ╍ limit…");
     for signs in [Signs::Braille, Signs::Blocks, Signs::Ascii] {
         for (width, height) in (2..40).flat_map(|width| (1..12).map(move |height| (width, height))) {
             drawn(devices, (width, height), signs, Some(7), &theme);
