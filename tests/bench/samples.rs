@@ -34,7 +34,7 @@ fn once(engine: &Engine, rounds: usize) {
     for _ in 0..=rounds {
         let before = own();
         found = sampler.sample(&containers).unwrap().len();
-        times.push(own() - before);
+        times.push(own().saturating_sub(before));
     }
     let first = times.remove(0);
     times.sort();
@@ -49,7 +49,7 @@ fn once(engine: &Engine, rounds: usize) {
     let mut machine = engine.machine_sampler();
     let before = own();
     (0..rounds).for_each(|_| drop(machine.sample()));
-    println!("  a sample of the whole machine             mean {:7.3} ms", millis(own() - before) / rounds as f64);
+    println!("  a sample of the whole machine             mean {:7.3} ms", millis(own().saturating_sub(before)) / rounds as f64);
 }
 
 fn idle(engine: &Engine, seconds: u64) {
@@ -64,15 +64,15 @@ fn idle(engine: &Engine, seconds: u64) {
         std::thread::sleep(Duration::from_secs(1));
         let start = own();
         sampler.sample(&engine.containers().unwrap()).unwrap();
-        sampling += own() - start;
+        sampling += own().saturating_sub(start);
     }
     // What is read here of others is no part of it.
     let own_after = own();
-    let (monitoring, over) = (all() - before, began.elapsed());
+    let (monitoring, over) = (all().saturating_sub(before), began.elapsed());
     let share = |time: Duration| time.as_secs_f64() / over.as_secs_f64() * 100.0;
     println!(
         "  an engine that looks each second          {:6.3} % of a processor, of that {:6.3} % the samples",
-        share(own_after - own_before),
+        share(own_after.saturating_sub(own_before)),
         share(sampling)
     );
     println!("  their {:3} monitors                         {:6.3} % of a processor", monitors.len(), share(monitoring));

@@ -132,7 +132,7 @@ fn a_wall_in_the_way_is_told_at_the_start() {
     assert_eq!(told.lines().count(), 1, "{told}");
     assert_eq!((warned(&["--network", "none"]).as_str(), warned(&["--network", "inner"]).as_str()), ("", ""));
     let ways = told.split_once("to let it through: ").unwrap().1.replace("; ", "\n");
-    nft(&ways.lines().map(|way| format!("{}\n", way.trim_start_matches("nft "))).collect::<String>());
+    nft(&ways.lines().map(|way| way.trim_start_matches("nft ")).collect::<Vec<_>>().join("\n"));
     assert_eq!(warned(&["-p", "80"]), "", "what lets it through is seen");
     nft("delete table inet wall");
 }

@@ -188,7 +188,7 @@ fn a_kill_is_noticed_after_the_alarm_or_at_the_next_second_or_at_the_end() {
     assert!(!bench.chronicle.is_to_look(alarm) && bench.chronicle.is_to_look(alarm + KILL));
     bench.kernel.0.lock().unwrap().1.oom_kills = Some(4);
     assert_eq!(bench.chronicle.look(alarm + KILL), 1);
-    assert_eq!(bench.chronicle.deadline(), Some(bench.now + Duration::from_nanos(999_999_000)));
+    assert_eq!(bench.chronicle.deadline(), Some(bench.now + Duration::from_micros(999_999)));
     assert_eq!(bench.second(kills(4)), 0);
     // Its cgroup goes; the last are told if it is started again.
     bench.kernel.0.lock().unwrap().2 = true;

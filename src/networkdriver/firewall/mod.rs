@@ -7,7 +7,7 @@
 //!
 //! # What it needs
 //! Linux 5.2 (chains of kind nat in a table of family inet), and `CONFIG_NF_TABLES_INET`, `NFT_NAT`, `NFT_MASQ`, `NFT_CT`,
-//! `NFT_FIB_INET`. The mark that [`is_current`] looks at is kept from 5.10 on, the list of connections filtered from 5.8
+//! `NFT_FIB_INET`. The mark that [`look`] compares is kept from 5.10 on, the list of connections filtered from 5.8
 //! on. A refusal names the rule and what it needs.
 //!
 //! # What it leaves to the bridge
