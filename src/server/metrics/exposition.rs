@@ -232,7 +232,7 @@ mod tests {
         for line in text.lines() {
             if let Some(rest) = line.strip_prefix("# HELP ") {
                 family = rest.split(' ').next().unwrap();
-                assert!(seen.insert(family.to_owned()), "{family} is told twice");
+                assert!(seen.insert(rest.split_at(family.len() + 1).0.to_owned()), "{family} is told twice");
             } else if let Some(rest) = line.strip_prefix("# TYPE ") {
                 let (name, kind) = rest.split_once(' ').unwrap();
                 assert_eq!(name, family);
