@@ -102,8 +102,8 @@ impl Harbour {
         let v6 = way_out().any(|(_, endpoint)| endpoint.address(true).is_some());
         match ports::hold(wish, v6) {
             Ok(held) => {
-                let doors = held.iter().filter_map(|held| held.door.as_ref());
-                let opened = doors.map(|door| self.proxy.open(door, wish.protocol)).collect::<io::Result<()>>();
+                let mut doors = held.iter().filter_map(|held| held.door.as_ref());
+                let opened = doors.try_for_each(|door| self.proxy.open(door, wish.protocol));
                 opened.map_err(failed(format_args!("cannot let in who asks for {wish} at [::1]")))?;
                 self.held.extend(held);
                 Ok(())

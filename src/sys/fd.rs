@@ -10,14 +10,14 @@ static USUAL: OnceLock<Rlimit> = OnceLock::new();
 /// Lets this process have as many descriptors as it may: the soft limit becomes the hard one. Where that is refused, all
 /// stays as it is.
 pub fn raise_limit() {
-    let usual = USUAL.get_or_init(|| getrlimit(Resource::Nofile)).clone();
+    let usual = USUAL.get_or_init(|| getrlimit(Resource::Nofile));
     let _ = setrlimit(Resource::Nofile, Rlimit { current: usual.maximum, maximum: usual.maximum });
 }
 
 /// In a child that is to be somebody else's: undoes [`raise_limit`], which was done for its parent alone.
 pub fn usual_limit() {
     if let Some(usual) = USUAL.get() {
-        let _ = setrlimit(Resource::Nofile, usual.clone());
+        let _ = setrlimit(Resource::Nofile, *usual);
     }
 }
 

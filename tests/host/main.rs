@@ -19,6 +19,7 @@ mod loopback;
 mod many;
 mod mending;
 mod names;
+mod neighbours;
 mod networks;
 mod pane;
 mod registry;

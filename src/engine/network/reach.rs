@@ -84,7 +84,8 @@ fn from_loopback(all: &[Forward], forward: &Forward, local: &[IpAddr], answers: 
         && !all
             .iter()
             .any(|other| other.container == *container && other.port.port == port.port && other.port.protocol == port.protocol && other.port.address.is_ipv6());
-    if !here && !(alone && local.contains(&LOOPBACK) && is_bound(port)) {
+    let beside = || alone && local.contains(&LOOPBACK) && is_bound(port);
+    if !here && !beside() {
         return;
     }
     let (place, target, protocol) = (SocketAddr::new(LOOPBACK, port.port), SocketAddr::new(*target, port.inside), port.protocol.as_str());

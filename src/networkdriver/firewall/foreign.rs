@@ -11,11 +11,11 @@ use std::io;
 /// What is read of one table, at most: chains, rules, elements of a set.
 const MOST: usize = 16 << 10;
 
-const NFTABLES: u16 = 10 << 8;
-const GET_TABLE: u16 = NFTABLES | 1;
-const GET_CHAIN: u16 = NFTABLES | 4;
-const GET_RULE: u16 = NFTABLES | 7;
-const GET_ELEMENTS: u16 = NFTABLES | 13;
+/// Messages of the subsystem 10.
+const GET_TABLE: u16 = 0x0a01;
+const GET_CHAIN: u16 = 0x0a04;
+const GET_RULE: u16 = 0x0a07;
+const GET_ELEMENTS: u16 = 0x0a0d;
 
 /// A table as the kernel lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]

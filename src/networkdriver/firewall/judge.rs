@@ -281,7 +281,9 @@ mod tests {
     /// What becomes of what leaves by the link, of what comes to a published port, and of what comes otherwise.
     fn fates(rules: &[Rule], sets: &[(&str, Option<Vec<Element>>)], drops: bool) -> [Fate; 3] {
         let mut table = Table::default();
-        rules.iter().for_each(|rule| table.rules.entry(rule.chain.clone()).or_default().push(rule.clone()));
+        for rule in rules {
+            table.rules.entry(rule.chain.clone()).or_default().push(rule.clone());
+        }
         table.sets = sets.iter().map(|(name, set)| ((*name).to_owned(), set.clone())).collect();
         let container = "172.17.0.2".parse().unwrap();
         [(false, false), (true, true), (true, false)]
