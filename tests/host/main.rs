@@ -23,6 +23,7 @@ mod many;
 mod mending;
 mod metrics;
 mod names;
+mod neighbours;
 mod networks;
 mod pane;
 mod registry;
