@@ -16,7 +16,7 @@ impl Session<'_> {
         }
         let before = self.task.container.host_config.clone();
         let mut after = before.clone();
-        change.apply(&mut after)?;
+        change.apply(&mut after).map_err(|why| format!("is left as it was: {why}"))?;
         self.limit(&before.resources, &after.resources).map_err(|why| format!("is left as it was: {why}"))?;
         if let Err(why) = self.record.updated(&after) {
             let back = self.limit(&after.resources, &before.resources);
