@@ -144,6 +144,7 @@ impl Session<'_> {
     fn run_one(&mut self, mut running: start::Running, pid: i32, ready: &mut Ready) -> (i32, bool) {
         self.console.connect(&mut running);
         self.pid = Some(pid);
+        self.again = false;
         self.pidfd = Some(running.started.pidfd);
         if self.task.exec.is_none() {
             let told = self.record.started(pid);
@@ -191,8 +192,8 @@ impl Session<'_> {
     }
 
     /// Whether the policy, as it is now, has it started again, or its health.
-    fn starts_again(&mut self, status: i32, restarts: u32) -> bool {
-        let wanted = std::mem::take(&mut self.again) && !self.stopped_by_user;
+    fn starts_again(&self, status: i32, restarts: u32) -> bool {
+        let wanted = self.again && !self.stopped_by_user;
         let policy = self.task.container.host_config.restart_policy;
         self.task.exec.is_none() && (wanted || policy.applies(status, restarts, self.stopped_by_user))
     }

@@ -69,8 +69,8 @@ fn a_container_is_well_or_not_and_everybody_is_told() {
     assert_eq!(names(&store, "health=healthy"), "asked");
     let told = store.ok(&["events", "--since", "1h", "--until", "0s", "--filter", "event=health_status", "--format", "{{.Action}}"]);
     assert_eq!(told, "health_status: unhealthy\nhealth_status: healthy");
-    let before = last_probe(&store, "asked");
     store.ok(&["stop", "-t", "0", "asked"]);
+    let before = last_probe(&store, "asked");
     assert_eq!(health(&store, "asked"), "unhealthy", "what has ended is not well");
     store.ok(&["start", "asked"]);
     assert!(health(&store, "asked") != "unhealthy", "a start begins anew");

