@@ -65,7 +65,7 @@ pub fn strange_past(texts: &[String]) -> Past {
         cpu_limit: pick(at / 2),
         throttled: pick(at / 3),
         memory: Some(u64::MAX >> (at % 64)),
-        memory_limit: (at % 5 > 0).then_some(1 << (at % 40)),
+        memory_limit: (!at.is_multiple_of(5)).then_some(1 << (at % 40)),
         read: pick(at + 1),
         received: pick(at + 2),
         cpu_pressure: pick(at + 3),
