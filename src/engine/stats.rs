@@ -5,89 +5,121 @@
 use super::recovery::{cgroup_parent, exec_driver};
 use super::{Engine, Error, Result};
 use crate::container::{Container, NetworkMode};
+pub use crate::execdriver::Detail;
 pub use crate::execdriver::machine::{Machine, MachineSampler};
 pub use crate::execdriver::rate::{Rate, Sample, Share};
 use crate::execdriver::{ExecDriver, Meter, Usage, make_room};
 use crate::id::ContainerId;
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::io;
 use std::time::Instant;
 
-/// Takes samples of all running containers.
+/// Takes samples of all running containers, and keeps the last two of each. Once it knows them, a sample allocates nothing.
 pub struct Sampler {
     engine: Engine,
+    detail: Detail,
     /// By cgroup parent: containers may be below different ones.
     drivers: HashMap<String, Box<dyn ExecDriver>>,
-    /// With the first process that the container had when it was opened.
-    meters: HashMap<ContainerId, (i32, Box<dyn Meter>)>,
+    watched: HashMap<ContainerId, Watched>,
     /// For how many meters there are descriptors. Those of more containers are opened for each sample, which costs four times
     /// as much.
     room: usize,
+    /// The number of the last sample.
+    round: u64,
+}
+
+/// A container that is looked at.
+struct Watched {
+    /// The first process that it had when it was first seen: with another one its counters are others.
+    pid: i32,
+    /// `None` if there was no room for its files.
+    meter: Option<Box<dyn Meter>>,
+    now: Sample,
+    before: Option<Sample>,
+    /// The sample in which it was seen last.
+    round: u64,
 }
 
 impl std::fmt::Debug for Sampler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Sampler({} meters)", self.meters.len())
+        write!(f, "Sampler({} containers)", self.watched.len())
     }
 }
 
 impl Engine {
     /// A sampler. It keeps files open: one for each screen is enough.
-    pub fn sampler(&self) -> Sampler {
-        Sampler { engine: self.clone(), drivers: HashMap::new(), meters: HashMap::new(), room: 0 }
-    }
-
-    /// A sampler of the whole machine.
-    #[allow(clippy::unused_self)] // an engine elsewhere would have another machine
-    pub fn machine_sampler(&self) -> MachineSampler {
-        MachineSampler::open()
+    pub fn sampler(&self, detail: Detail) -> Sampler {
+        Sampler { engine: self.clone(), detail, drivers: HashMap::new(), watched: HashMap::new(), room: 0, round: 0 }
     }
 }
 
 impl Sampler {
-    /// A sample of each container of the list that runs, in its order. One that ends meanwhile is left out.
+    /// Takes a sample of each container of the list that runs; how many there are. One that ends meanwhile is left out.
     ///
-    /// It blocks, for some 25 microseconds a container, four times as many the first time. The limit of descriptors of this process
+    /// It blocks, for some 35 microseconds a container, four times as many the first time. The limit of descriptors of this process
     /// is raised as needed.
     ///
     /// # Errors
     /// Cgroup files that are there and cannot be read.
-    pub fn sample(&mut self, containers: &[Container]) -> Result<Vec<(ContainerId, Sample)>> {
-        let running: Vec<&Container> = containers.iter().filter(|container| container.state.status.is_alive()).collect();
-        let known: HashSet<&ContainerId> = running.iter().map(|container| &container.id).collect();
-        self.meters.retain(|id, _| known.contains(id));
-        if running.len() > self.room {
-            self.room = make_room(running.len());
+    pub fn sample(&mut self, containers: &[Container]) -> Result<usize> {
+        let running = || containers.iter().filter(|container| container.state.status.is_alive());
+        let count = running().count();
+        if count > self.room {
+            self.room = make_room(count);
         }
-        let mut samples = Vec::with_capacity(running.len());
-        for container in running {
-            let usage = self.read(container).map_err(|e| Error::io(format_args!("cannot tell what container {} uses", container.name), &e))?;
-            if let Some(usage) = usage {
-                samples.push((container.id.clone(), Sample { at: Instant::now(), usage }));
-            }
+        self.round += 1;
+        let mut found = 0;
+        for container in running() {
+            let there = self.read(container).map_err(|e| Error::io(format_args!("cannot tell what container {} uses", container.name), &e))?;
+            found += usize::from(there);
         }
-        Ok(samples)
+        let round = self.round;
+        self.watched.retain(|_, watched| watched.round == round);
+        Ok(found)
     }
 
-    fn read(&mut self, container: &Container) -> io::Result<Option<Usage>> {
-        let mut usage = Usage::default();
-        if let Some((pid, meter)) = self.meters.get_mut(&container.id) {
-            if *pid == container.state.pid && meter.read(&mut usage)? {
-                return Ok(Some(usage));
+    /// What a container used when the last sample was taken; `None` if it was not in it.
+    pub fn of(&self, id: &ContainerId) -> Option<&Sample> {
+        self.seen(id).map(|watched| &watched.now)
+    }
+
+    /// What happened in a container between the last two samples; `None` if it was not in both, or was started anew between them.
+    pub fn rate(&self, id: &ContainerId) -> Option<Rate> {
+        let watched = self.seen(id)?;
+        watched.now.rate(watched.before.as_ref()?)
+    }
+
+    fn seen(&self, id: &ContainerId) -> Option<&Watched> {
+        self.watched.get(id).filter(|watched| watched.round == self.round)
+    }
+
+    /// Whether the container was there to be read.
+    fn read(&mut self, container: &Container) -> io::Result<bool> {
+        let (pid, round) = (container.state.pid, self.round);
+        if let Some(watched) = self.watched.get_mut(&container.id).filter(|watched| watched.pid == pid)
+            && let Some(meter) = &mut watched.meter
+        {
+            let mut usage = watched.before.take().map(|old| old.usage).unwrap_or_default();
+            if meter.read(&mut usage)? {
+                watched.before = Some(std::mem::replace(&mut watched.now, Sample { at: Instant::now(), usage }));
+                watched.round = round;
+                return Ok(true);
             }
-            // Started again since: its cgroup and its namespaces are others.
-            self.meters.remove(&container.id);
         }
-        let network = matches!(container.host_config.network_mode, NetworkMode::None | NetworkMode::Networks(_)).then_some(container.state.pid);
-        let Some(mut meter) = self.driver(container)?.meter(&container.id, network)? else { return Ok(None) };
+        // Not seen before, or started again since: its cgroup and its namespaces are others.
+        let before = self.watched.remove(&container.id).filter(|watched| watched.pid == pid && watched.meter.is_none());
+        let network = matches!(container.host_config.network_mode, NetworkMode::None | NetworkMode::Networks(_)).then_some(pid);
+        let detail = self.detail;
+        let Some(mut meter) = self.driver(container)?.meter(&container.id, network, detail)? else { return Ok(false) };
+        let mut usage = Usage::default();
         if !meter.read(&mut usage)? {
-            return Ok(None);
+            return Ok(false);
         }
-        if self.meters.len() < self.room {
-            self.meters.insert(container.id.clone(), (container.state.pid, meter));
-        }
-        Ok(Some(usage))
+        let now = Sample { at: Instant::now(), usage };
+        let meter = (self.watched.len() < self.room).then_some(meter);
+        self.watched.insert(container.id.clone(), Watched { pid, meter, now, before: before.map(|watched| watched.now), round });
+        Ok(true)
     }
 
     /// The driver of a container's cgroup.

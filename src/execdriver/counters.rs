@@ -15,6 +15,9 @@ const PAGE: usize = 4096;
 /// More of a file is not read: some four thousand devices or links.
 const LONGEST: usize = 256 * 1024;
 
+/// No entry of a file that is made an entry at a time is longer: a name and some twenty numbers.
+const ENTRY: usize = 512;
+
 /// How files are opened.
 const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC);
 
@@ -37,7 +40,9 @@ impl Room {
 pub enum Shape {
     /// At once: all of it comes with one `pread` that has the room.
     Whole,
-    /// An entry at a time: a `pread` may end after any of them, the last one tells nothing.
+    /// An entry at a time, as many as find room in a page of the kernel's: a `pread` that leaves room for one more told the last.
+    ///
+    /// Source: `seq_read_iter` of the kernel's fs/seq_file.c.
     Entries,
 }
 
@@ -96,7 +101,11 @@ impl Counters {
         loop {
             let length = rustix::io::pread(&self.file, &mut room[filled..], filled as u64).map_err(|errno| Unreadable { name: self.name, errno })?;
             filled += length;
-            if length == 0 || (self.shape == Shape::Whole && filled < room.len()) {
+            let all = match self.shape {
+                Shape::Whole => filled < room.len(),
+                Shape::Entries => filled == length && length <= PAGE - ENTRY,
+            };
+            if length == 0 || all {
                 return Ok(&room[..filled]);
             }
             if filled == room.len() {
@@ -153,9 +162,8 @@ pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// The lines that are a key and a number, as `memory.stat` has them, or `/proc/meminfo` with its `key:`.
 pub fn entries(text: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
     lines(text).filter_map(|line| {
-        let mut words = words(line);
-        let key = words.next()?;
-        Some((key, number(words.next()?)?))
+        let (key, value) = line.split_at(line.iter().position(|byte| *byte == b' ')?);
+        Some((key, number(value.trim_ascii_start())?))
     })
 }
 

@@ -158,6 +158,17 @@ impl From<io::Error> for StartError {
 /// The most descriptors that a meter holds.
 pub const METER_DESCRIPTORS: usize = 20;
 
+/// How much of a container's use is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// All that the kernel tells.
+    Full,
+    /// What a line over time is drawn from, for a third less of time: processors with their limit and throttling, memory with its
+    /// limit and how often it was met, processes, bytes of devices, links and waiting. The rest is `None` unless
+    /// it comes along, and operations of devices are nought.
+    Outline,
+}
+
 /// Tells what one container uses, again and again, at little cost. It holds files open, [`METER_DESCRIPTORS`] at most.
 pub trait Meter: Send {
     /// Puts what it uses now in place of what `usage` held, whose room is used again; false once the container has ended,
@@ -232,7 +243,7 @@ pub trait ExecDriver: Send + Sync {
 
     /// A meter of the container; `None` if it does not run. `network` is a process in its network namespace, if that is its
     /// own: then its links are counted.
-    fn meter(&self, id: &ContainerId, network: Option<i32>) -> io::Result<Option<Box<dyn Meter>>>;
+    fn meter(&self, id: &ContainerId, network: Option<i32>, detail: Detail) -> io::Result<Option<Box<dyn Meter>>>;
 
     /// An alarm for the container; `None` if it does not run.
     fn alarm(&self, id: &ContainerId) -> io::Result<Option<Box<dyn Alarm>>>;

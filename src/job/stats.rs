@@ -1,11 +1,10 @@
 //! `stats`: what containers use, as they use it.
 
 use crate::container::Container;
-use crate::engine::stats::{Rate, Sample, Sampler};
+use crate::engine::stats::{Detail, Rate, Sample, Sampler};
 use crate::engine::{Engine, Error, Job, JobContext, Kind, Result};
 use crate::id::ContainerId;
 use clap::Args;
-use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -59,7 +58,7 @@ impl Job for Stats {
     async fn run(self, context: JobContext) -> Result<mpsc::Receiver<Result<Block>>> {
         let named = self.containers.iter().map(|name| context.engine.container(name).map(|container| (container.id, name.clone()))).collect::<Result<_>>()?;
         let (sender, receiver) = mpsc::channel(1);
-        let mut watch = Watch { sampler: context.engine.sampler(), engine: context.engine.clone(), named, all: self.all, before: HashMap::new(), over: false };
+        let mut watch = Watch { sampler: context.engine.sampler(Detail::Full), engine: context.engine.clone(), named, all: self.all, over: false };
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(PAUSE);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -95,7 +94,6 @@ struct Watch {
     /// Those that were named, as long as they are there.
     named: Vec<(ContainerId, String)>,
     all: bool,
-    before: HashMap<ContainerId, Sample>,
     /// All that were named are gone.
     over: bool,
 }
@@ -104,15 +102,12 @@ impl Watch {
     fn look(&mut self) -> Result<Block> {
         let asked = if self.named.is_empty() && !self.over { self.everyone()? } else { self.those_named()? };
         let containers: Vec<Container> = asked.iter().map(|(container, _)| container.clone()).collect();
-        let mut samples: HashMap<ContainerId, Sample> = self.sampler.sample(&containers)?.into_iter().collect();
+        self.sampler.sample(&containers)?;
         let figures = |(container, asked): (Container, String)| {
-            let sample = samples.get(&container.id).cloned();
-            let rate = sample.as_ref().zip(self.before.get(&container.id)).and_then(|(now, before)| now.rate(before));
+            let (sample, rate) = (self.sampler.of(&container.id).cloned(), self.sampler.rate(&container.id));
             Figures { container, asked, sample, rate }
         };
-        let block = asked.into_iter().map(figures).collect();
-        std::mem::swap(&mut self.before, &mut samples);
-        Ok(block)
+        Ok(asked.into_iter().map(figures).collect())
     }
 
     /// Those that run now, or all that there are now; who cannot be read is told by `ps` and `system check`.

@@ -3,6 +3,7 @@
 use super::protocol::{self, MINUTES_KIND, SECONDS_KIND};
 use super::session::{Session, say};
 use crate::container::NetworkMode;
+use crate::execdriver::Detail;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::io;
 use std::time::Instant;
@@ -54,7 +55,7 @@ impl Session<'_> {
     fn open_gauges(&mut self) {
         let container = &self.task.container;
         let own_network = matches!(container.host_config.network_mode, NetworkMode::None | NetworkMode::Networks(_));
-        let meter = self.driver.meter(&container.id, self.pid.filter(|_| own_network));
+        let meter = self.driver.meter(&container.id, self.pid.filter(|_| own_network), Detail::Outline);
         let opened = meter.and_then(|meter| Ok((meter, self.driver.alarm(&container.id)?)));
         match opened {
             Ok((Some(meter), alarm)) => self.past.observe(meter, alarm),

@@ -1,7 +1,7 @@
 //! Figures beside what others read: the kernel's files by hand, and docker of its own containers.
 
 use crate::store::{Store, tool, until};
-use kapal::engine::stats::{Sample, Sampler};
+use kapal::engine::stats::{Detail, Sample, Sampler};
 use kapal::engine::{Engine, Usage};
 use kapal::execdriver::native;
 use kapal::id::ContainerId;
@@ -18,14 +18,15 @@ pub struct Eyes {
 impl Eyes {
     pub fn on(store: &Store) -> Self {
         let engine = store.engine();
-        let sampler = engine.sampler();
+        let sampler = engine.sampler(Detail::Full);
         Self { engine, sampler }
     }
 
     /// What a container uses now; `None` if it does not run.
     pub fn see(&mut self, name: &str) -> Option<Sample> {
         let container = self.engine.container(name).unwrap();
-        self.sampler.sample(&self.engine.containers().unwrap()).unwrap().into_iter().find(|(id, _)| *id == container.id).map(|(_, sample)| sample)
+        self.sampler.sample(&self.engine.containers().unwrap()).unwrap();
+        self.sampler.of(&container.id).cloned()
     }
 }
 
@@ -299,7 +300,7 @@ fn docker_sees_the_same() {
     let cgroups = std::fs::read_to_string(format!("/proc/{}/cgroup", pid.trim())).unwrap();
     let asked = format!("{DOCKERS}/{id}");
     let driver = native::open(DOCKERS, &store.path("state")).unwrap();
-    let (true, Some(mut meter)) = (cgroups.lines().all(|line| line.ends_with(&format!(":{asked}"))), driver.meter(&id, None).unwrap()) else {
+    let (true, Some(mut meter)) = (cgroups.lines().all(|line| line.ends_with(&format!(":{asked}"))), driver.meter(&id, None, Detail::Full).unwrap()) else {
         eprintln!("SKIPPED: figures beside docker's: its containers are not where they were asked to be: {cgroups}");
         return;
     };

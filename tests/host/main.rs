@@ -1,6 +1,7 @@
 //! The suite that needs root: the built program on this machine's kernel, with stores of its own.
 #![allow(clippy::unwrap_used)]
 
+mod allocations;
 mod batch;
 mod berths;
 mod conformance;

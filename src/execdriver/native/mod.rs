@@ -24,7 +24,7 @@ mod terminal;
 
 pub use mounts::{bind_beneath, open_in, shut};
 
-use super::{Alarm, Beginning, Beside, Bundle, ExecDriver, Meanwhile, Meter, StartError, Started, Stdio};
+use super::{Alarm, Beginning, Beside, Bundle, Detail, ExecDriver, Meanwhile, Meter, StartError, Started, Stdio};
 use crate::id::ContainerId;
 use crate::sys::clone::{self, Side};
 use cgroup::Cgroups;
@@ -120,8 +120,8 @@ impl ExecDriver for Native {
         self.cgroups.oom_kills(id)
     }
 
-    fn meter(&self, id: &ContainerId, network: Option<i32>) -> io::Result<Option<Box<dyn Meter>>> {
-        self.cgroups.meter(id, network)
+    fn meter(&self, id: &ContainerId, network: Option<i32>, detail: Detail) -> io::Result<Option<Box<dyn Meter>>> {
+        self.cgroups.meter(id, network, detail)
     }
 
     fn alarm(&self, id: &ContainerId) -> io::Result<Option<Box<dyn Alarm>>> {

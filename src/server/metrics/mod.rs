@@ -9,7 +9,7 @@ pub mod exposition;
 mod families;
 
 use crate::container::Container;
-use crate::engine::stats::{MachineSampler, Sampler, cgroup_path};
+use crate::engine::stats::{Detail, MachineSampler, Sampler, cgroup_path};
 use crate::engine::{Engine, Result};
 use exposition::{Labels, Scrape, Subject};
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ pub struct Collector {
 impl Collector {
     /// Of everything that the engine looks after.
     pub fn new(engine: &Engine) -> Self {
-        Self { engine: engine.clone(), sampler: engine.sampler(), machine: engine.machine_sampler(), devices: HashMap::new() }
+        Self { engine: engine.clone(), sampler: engine.sampler(Detail::Full), machine: MachineSampler::open(), devices: HashMap::new() }
     }
 
     /// Samples everything and writes it down. It blocks, for some 50 microseconds a container.
@@ -41,18 +41,17 @@ impl Collector {
     /// A store or cgroup files that cannot be read.
     pub fn text(&mut self) -> Result<String> {
         let containers = self.engine.containers()?;
-        let samples = self.sampler.sample(&containers)?;
-        let known: HashMap<_, _> = containers.iter().map(|container| (&container.id, container)).collect();
+        self.sampler.sample(&containers)?;
         let machine = self.machine.sample();
         let seen = jiff::Timestamp::now().as_duration().as_secs_f64();
         let whole = machine.sample.usage;
         let (cores, memory, swap) = (machine.processors, whole.memory.limit, whole.memory.swap_limit);
         let mut subjects = vec![Subject { labels: Labels { id: "/".to_owned(), ..Labels::default() }, usage: whole, started: None, seen, processes: None }];
-        for (id, sample) in samples {
-            let Some(container) = known.get(&id) else { continue };
+        for container in &containers {
+            let Some(usage) = self.sampler.of(&container.id).map(|sample| sample.usage.clone()) else { continue };
             let started = container.state.started_at.map(|moment| moment.as_duration().as_secs_f64());
             let processes = self.sampler.processes(container).ok().map(|processes| processes as u64);
-            subjects.push(Subject { labels: labels(container), usage: sample.usage, started, seen, processes });
+            subjects.push(Subject { labels: labels(container), usage, started, seen, processes });
         }
         for device in subjects.iter().filter_map(|subject| subject.usage.devices.as_ref()).flatten() {
             if self.devices.len() >= MOST_DEVICES {

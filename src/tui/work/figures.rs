@@ -1,7 +1,7 @@
 //! What running containers take, and the whole machine, sampled each second.
 
 use crate::container::past::Moment;
-use crate::engine::stats::{Sample, Sampler};
+use crate::engine::stats::{self, Detail, MachineSampler, Sample, Sampler};
 use crate::engine::{Engine, Error, Kind, Result, Snapshot};
 use crate::id::ContainerId;
 use crate::tui::effect::Ticket;
@@ -21,8 +21,7 @@ pub type Seen = watch::Receiver<Option<Arc<Snapshot>>>;
 
 /// Samples until nobody listens.
 pub async fn sample(engine: Engine, mut seen: Seen, news: mpsc::Sender<Msg>) {
-    let mut sampler = engine.sampler();
-    let mut last: HashMap<ContainerId, Sample> = HashMap::new();
+    let mut sampler = engine.sampler(Detail::Outline);
     let mut told = String::new();
     loop {
         if seen.wait_for(|snapshot| snapshot.as_ref().is_some_and(|snapshot| runs(snapshot))).await.is_err() {
@@ -35,14 +34,19 @@ pub async fn sample(engine: Engine, mut seen: Seen, news: mpsc::Sender<Msg>) {
             let Some(snapshot) = seen.borrow_and_update().clone() else { break };
             // The last of them has ended: one empty list takes its figures off the screen.
             let over = !runs(&snapshot);
-            let figures = match take(sampler, snapshot).await {
-                Some((back, Ok(samples))) => {
+            let taken = match take(sampler, snapshot).await {
+                Some((back, taken)) => {
                     sampler = back;
-                    told.clear();
-                    figures(samples, &mut last)
+                    taken
                 }
-                Some((back, Err(sentence))) => {
-                    sampler = back;
+                None => return,
+            };
+            let figures = match taken {
+                Ok(figures) => {
+                    told.clear();
+                    figures
+                }
+                Err(sentence) => {
                     // What does not change need not be said each second.
                     if told != sentence {
                         told.clone_from(&sentence);
@@ -52,7 +56,6 @@ pub async fn sample(engine: Engine, mut seen: Seen, news: mpsc::Sender<Msg>) {
                     }
                     Vec::new()
                 }
-                None => return,
             };
             if news.send(Msg::News(News::Figures(figures))).await.is_err() {
                 return;
@@ -65,8 +68,8 @@ pub async fn sample(engine: Engine, mut seen: Seen, news: mpsc::Sender<Msg>) {
 }
 
 /// Samples the whole machine each second until nobody listens: its past begins with the session, whatever runs.
-pub async fn machine(engine: Engine, news: mpsc::Sender<Msg>) {
-    let mut sampler = engine.machine_sampler();
+pub async fn machine(news: mpsc::Sender<Msg>) {
+    let mut sampler = MachineSampler::open();
     let mut clock = tokio::time::interval(EVERY);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last: Option<Sample> = None;
@@ -114,39 +117,42 @@ fn runs(snapshot: &Snapshot) -> bool {
     snapshot.containers.iter().any(|container| container.state.status.is_alive())
 }
 
-type Taken = (Sampler, std::result::Result<Vec<(ContainerId, Sample)>, String>);
+type Taken = (Sampler, std::result::Result<Vec<Figure>, String>);
 
-/// A sample, taken where waiting holds nobody up; `None` as everything ends.
+/// A sample, taken where waiting holds nobody up, and what it says beside the one before; `None` as everything ends.
 async fn take(mut sampler: Sampler, snapshot: Arc<Snapshot>) -> Option<Taken> {
     let work = move || {
-        let samples = sampler.sample(&snapshot.containers).map_err(|error| error.message);
-        (sampler, samples)
+        let at = jiff::Timestamp::now().as_second();
+        let taken = sampler.sample(&snapshot.containers).map_err(|error| error.message);
+        let figures = taken.map(|_| {
+            snapshot
+                .containers
+                .iter()
+                .filter_map(|container| {
+                    let sample = sampler.of(&container.id)?;
+                    Some(figure(container.id.clone(), at, sample, sampler.rate(&container.id)))
+                })
+                .collect()
+        });
+        (sampler, figures)
     };
     tokio::task::spawn_blocking(work).await.ok()
 }
 
-/// What the samples say, beside those before them.
-fn figures(samples: Vec<(ContainerId, Sample)>, last: &mut HashMap<ContainerId, Sample>) -> Vec<Figure> {
-    let at = jiff::Timestamp::now().as_second();
-    let figures = samples
-        .iter()
-        .map(|(id, sample)| {
-            let rate = last.get(id).and_then(|before| sample.rate(before));
-            Figure {
-                container: id.clone(),
-                at,
-                cpu_limit: sample.usage.cpu.limit.map(|nanos| nanos as f64 / 1e7),
-                throttled: rate.and_then(|rate| rate.throttled),
-                memory_pressure: rate.and_then(|rate| rate.memory_pressure.some),
-                cpu: rate.and_then(|rate| rate.cpu).map(|busy| busy * 100.0),
-                memory: sample.usage.memory.working_set,
-                memory_limit: sample.usage.memory.limit,
-                pids: sample.usage.processes,
-            }
-        })
-        .collect();
-    *last = samples.into_iter().collect();
-    figures
+/// What a sample says of a container.
+fn figure(container: ContainerId, at: i64, sample: &Sample, rate: Option<stats::Rate>) -> Figure {
+    let usage = &sample.usage;
+    Figure {
+        container,
+        at,
+        cpu_limit: usage.cpu.limit.map(|nanos| nanos as f64 / 1e7),
+        throttled: rate.and_then(|rate| rate.throttled),
+        memory_pressure: rate.and_then(|rate| rate.memory_pressure.some),
+        cpu: rate.and_then(|rate| rate.cpu).map(|busy| busy * 100.0),
+        memory: usage.memory.working_set,
+        memory_limit: usage.memory.limit,
+        pids: usage.processes,
+    }
 }
 
 /// What links have carried: bytes and packets received, then sent, by their names.
@@ -207,11 +213,10 @@ mod tests {
             (usage.cpu.total, usage.memory.working_set) = (Some(nanos), Some(7));
             Sample { at: at + Duration::from_secs(seconds), usage }
         };
-        let mut last = HashMap::new();
-        let first = figures(vec![(id.clone(), sample(0, 0))], &mut last);
-        assert_eq!((first[0].cpu, first[0].memory), (None, Some(7)));
-        let second = figures(vec![(id.clone(), sample(2, 3_000_000_000))], &mut last);
-        assert!(second[0].cpu.is_some_and(|cpu| (cpu - 150.0).abs() < 1e-6), "{second:?}");
-        assert!(figures(Vec::new(), &mut last).is_empty() && last.is_empty());
+        let (first, second) = (sample(0, 0), sample(2, 3_000_000_000));
+        let told = figure(id.clone(), 0, &first, None);
+        assert_eq!((told.cpu, told.memory), (None, Some(7)));
+        let told = figure(id, 2, &second, second.rate(&first));
+        assert!(told.cpu.is_some_and(|cpu| (cpu - 150.0).abs() < 1e-6), "{told:?}");
     }
 }

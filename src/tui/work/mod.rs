@@ -58,7 +58,7 @@ impl Works {
     pub fn begin(engine: Engine, line: Arc<dyn CommandLine>, news: mpsc::Sender<Msg>, record: Option<PathBuf>, history: Option<PathBuf>) -> Self {
         let (seen, sight) = tokio::sync::watch::channel(None);
         let watching = tokio::spawn(watch(engine.clone(), seen, news.clone()));
-        let machine = tokio::spawn(figures::machine(engine.clone(), news.clone()));
+        let machine = tokio::spawn(figures::machine(news.clone()));
         let sampling = tokio::spawn(figures::sample(engine.clone(), sight, news.clone()));
         Self {
             engine,

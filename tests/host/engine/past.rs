@@ -3,6 +3,7 @@
 use crate::store::{Store, name_of, processes_of, until};
 use kapal::container::Container;
 use kapal::engine::past::{Happening, Moment, Past};
+use kapal::engine::stats::Detail;
 use kapal::engine::{Engine, Kind};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -57,8 +58,12 @@ fn each_second_is_told_as_it_was() {
     store.ok(&["run", "-d", "--name", "busy", "--cpus", "1", "-m", "64m", &image, "sh", "-c", "while :; do :; done"]);
     store.ok(&["run", "-d", "--name", "holder", &image, "sh", "-c", "dd if=/dev/zero of=/dev/shm/x bs=1M count=20 2>/dev/null; exec sleep 1000"]);
     let reader = Reader::new(&store);
-    let mut sampler = reader.engine.sampler();
-    let mut sample = || sampler.sample(&[reader.container("busy")]).unwrap().remove(0).1;
+    let mut sampler = reader.engine.sampler(Detail::Full);
+    let mut sample = || {
+        let busy = reader.container("busy");
+        sampler.sample(std::slice::from_ref(&busy)).unwrap();
+        sampler.of(&busy.id).unwrap().clone()
+    };
     let first = sample();
     let begun = reader.seconds("busy", 1).last().unwrap().at;
     reader.seconds("busy", 5);

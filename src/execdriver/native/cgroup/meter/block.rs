@@ -1,5 +1,6 @@
 //! Block devices: what was read and written.
 
+use crate::execdriver::Detail;
 use crate::execdriver::counters::{Counters, Room, Shape, Unreadable, lines, number, text, words};
 use crate::execdriver::usage::Device;
 use std::io;
@@ -30,14 +31,15 @@ pub enum Files {
 
 impl Files {
     /// `mount` is the top of the hierarchy.
-    pub fn v1(mount: &Path, folder: &Path) -> io::Result<Option<Self>> {
+    pub fn v1(mount: &Path, folder: &Path, detail: Detail) -> io::Result<Option<Self>> {
         for [bytes, operations] in OLD {
             if let Some(counters) = Counters::open(folder, bytes, Shape::Whole)? {
                 let all = match Counters::open(mount, bytes, Shape::Whole)? {
                     Some(all) => all.read(&mut Room::new()).is_ok_and(|text| lines(text).any(|line| old(line).is_some())),
                     None => false,
                 };
-                return Ok(Some(Self::V1 { bytes: counters, operations: Counters::open(folder, operations, Shape::Whole)?, counted: all }));
+                let operations = if detail == Detail::Full { Counters::open(folder, operations, Shape::Whole)? } else { None };
+                return Ok(Some(Self::V1 { bytes: counters, operations, counted: all }));
             }
         }
         Ok(None)

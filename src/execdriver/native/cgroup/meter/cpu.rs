@@ -1,5 +1,6 @@
 //! Processor time, the limit of it, and how often the limit was felt.
 
+use crate::execdriver::Detail;
 use crate::execdriver::counters::{Counters, Room, Shape, Unreadable, entries, number, text, tick, value, words};
 use crate::execdriver::usage::{Cpu, Throttling};
 use std::io;
@@ -8,7 +9,9 @@ use std::path::Path;
 /// The open files. `None` is one that this machine does not have.
 #[derive(Debug)]
 pub struct Files {
-    /// v1, `cpuacct.usage_percpu`: `cpuacct.usage` is its sum.
+    /// v1, `cpuacct.usage`; not opened beside the next one, whose sum it is.
+    total: Option<Counters>,
+    /// v1, `cpuacct.usage_percpu`.
     each: Option<Counters>,
     /// v1, `cpuacct.stat`: programs and kernel, in ticks.
     split: Option<Counters>,
@@ -24,13 +27,15 @@ pub struct Files {
 
 impl Files {
     /// `account` and `schedule` are the folders of v1's two controllers, `unified` is v2's, `controlled` if it has the controller.
-    pub fn open(account: Option<&Path>, schedule: Option<&Path>, unified: Option<&Path>, controlled: bool) -> io::Result<Self> {
+    pub fn open(account: Option<&Path>, schedule: Option<&Path>, unified: Option<&Path>, controlled: bool, detail: Detail) -> io::Result<Self> {
         let open = |folder: Option<&Path>, name| folder.map_or(Ok(None), |folder| Counters::open(folder, name, Shape::Whole));
         let controller = unified.filter(|_| controlled);
         let times = if account.is_none() { unified } else { controller };
+        let (whole, kinds) = if detail == Detail::Full { (None, account) } else { (account, None) };
         Ok(Self {
-            each: open(account, "cpuacct.usage_percpu")?,
-            split: open(account, "cpuacct.stat")?,
+            total: open(whole, "cpuacct.usage")?,
+            each: open(kinds, "cpuacct.usage_percpu")?,
+            split: open(kinds, "cpuacct.stat")?,
             throttling: open(schedule, "cpu.stat")?,
             quota: open(schedule, "cpu.cfs_quota_us")?,
             period: open(schedule, "cpu.cfs_period_us")?,
@@ -45,6 +50,9 @@ impl Files {
         *cpu = Cpu::default();
         if let Some(text) = text(self.stat.as_ref(), room)? {
             unified(text, cpu);
+        }
+        if self.total.is_some() {
+            cpu.total = value(self.total.as_ref(), room)?;
         }
         if let Some(text) = text(self.each.as_ref(), room)? {
             let mut each = each.unwrap_or_default();
@@ -65,7 +73,9 @@ impl Files {
             cpu.throttling = throttling(text, "throttled_time", 1);
         }
         // -1 is no number, and no limit.
-        if let (Some(quota), Some(period)) = (value(self.quota.as_ref(), room)?, value(self.period.as_ref(), room)?) {
+        if let Some(quota) = value(self.quota.as_ref(), room)?
+            && let Some(period) = value(self.period.as_ref(), room)?
+        {
             cpu.limit = share(quota, period);
         }
         if let Some(text) = text(self.max.as_ref(), room)? {

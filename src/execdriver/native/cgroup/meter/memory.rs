@@ -1,5 +1,6 @@
 //! Memory: what is charged, of which kind, and what happened at the limit.
 
+use crate::execdriver::Detail;
 use crate::execdriver::counters::{Counters, Room, Shape, Unreadable, entries, text, value};
 use crate::execdriver::usage::Memory;
 use std::io;
@@ -33,29 +34,31 @@ pub enum Files {
 }
 
 impl Files {
-    pub fn v1(folder: &Path) -> io::Result<Self> {
+    pub fn v1(folder: &Path, detail: Detail) -> io::Result<Self> {
         let open = |name| Counters::open(folder, name, Shape::Whole);
+        let full = |name| if detail == Detail::Full { open(name) } else { Ok(None) };
         Ok(Self::V1 {
             used: open("memory.usage_in_bytes")?,
             stat: open("memory.stat")?,
-            peak: open("memory.max_usage_in_bytes")?,
-            kernel: open("memory.kmem.usage_in_bytes")?,
+            peak: full("memory.max_usage_in_bytes")?,
+            kernel: full("memory.kmem.usage_in_bytes")?,
             failures: open("memory.failcnt")?,
             both_failures: open("memory.memsw.failcnt")?,
-            oom: open("memory.oom_control")?,
+            oom: full("memory.oom_control")?,
         })
     }
 
-    pub fn v2(folder: &Path) -> io::Result<Self> {
+    pub fn v2(folder: &Path, detail: Detail) -> io::Result<Self> {
         let open = |name| Counters::open(folder, name, Shape::Whole);
+        let full = |name| if detail == Detail::Full { open(name) } else { Ok(None) };
         Ok(Self::V2 {
             used: open("memory.current")?,
             stat: open("memory.stat")?,
             // Linux 5.19.
-            peak: open("memory.peak")?,
+            peak: full("memory.peak")?,
             limit: open("memory.max")?,
-            swap: open("memory.swap.current")?,
-            swap_limit: open("memory.swap.max")?,
+            swap: full("memory.swap.current")?,
+            swap_limit: full("memory.swap.max")?,
             events: open("memory.events")?,
         })
     }

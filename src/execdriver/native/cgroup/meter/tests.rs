@@ -2,13 +2,14 @@
 
 use super::super::Hierarchy;
 use super::*;
+use crate::execdriver::METER_DESCRIPTORS;
 use crate::execdriver::usage::{Cpu, Device, Link, Memory, Pressure, Throttling};
 use std::path::Path;
 
 type Text = (&'static str, &'static str);
 
 /// Linux 6.x with all of v1.
-const CPUACCT: &[Text] = &[("cpuacct.usage_percpu", "7000000100 23 \n"), ("cpuacct.stat", "user 500\nsystem 200\n")];
+const CPUACCT: &[Text] = &[("cpuacct.usage", "7000000124\n"), ("cpuacct.usage_percpu", "7000000100 23 \n"), ("cpuacct.stat", "user 500\nsystem 200\n")];
 const CPU: &[Text] = &[
     ("cpu.stat", "nr_periods 10\nnr_throttled 4\nthrottled_time 12345\nnr_bursts 0\nburst_time 0\n"),
     ("cpu.cfs_quota_us", "150000\n"),
@@ -96,7 +97,13 @@ impl Made {
     }
 
     fn tell(&self, usage: &mut Usage) {
-        assert!(self.cgroups.meter(&self.id, None).unwrap().unwrap().read(usage).unwrap());
+        assert!(self.cgroups.meter(&self.id, None, Detail::Full).unwrap().unwrap().read(usage).unwrap());
+    }
+
+    fn outline(&self) -> Usage {
+        let mut usage = Usage::default();
+        assert!(self.cgroups.meter(&self.id, None, Detail::Outline).unwrap().unwrap().read(&mut usage).unwrap());
+        usage
     }
 
     fn without(self, file: &str) -> Self {
@@ -106,8 +113,8 @@ impl Made {
     }
 
     /// How many descriptors a meter holds.
-    fn held(&self) -> usize {
-        let meter = self.cgroups.meter(&self.id, Some(1)).unwrap().unwrap();
+    fn held(&self, detail: Detail) -> usize {
+        let meter = self.cgroups.meter(&self.id, Some(1), detail).unwrap().unwrap();
         let inside = |path: &Path| std::fs::read_link(path).is_ok_and(|path| path.starts_with(self.folder.path()));
         let held = std::fs::read_dir("/proc/self/fd").unwrap().flatten().filter(|entry| inside(&entry.path())).count();
         drop(meter);
@@ -215,6 +222,22 @@ fn hybrids_are_read() {
 }
 
 #[test]
+fn an_outline_tells_what_lines_are_drawn_from() {
+    let full = old_usage();
+    let usage = Usage {
+        cpu: Cpu { total: Some(7_000_000_124), user: None, system: None, each: None, ..full.cpu },
+        memory: Memory { kernel: None, peak: None, oom_kills: None, ..full.memory },
+        devices: full.devices.map(|devices| devices.into_iter().map(|device| Device { reads: 0, writes: 0, ..device }).collect()),
+        ..full
+    };
+    assert_eq!(old().outline(), usage);
+    let made = Made::new(&[], Some(("cpu memory pids io", &[BARE, V2])));
+    let full = made.told();
+    let memory = Memory { peak: None, swap: None, swap_limit: None, ..full.memory };
+    assert_eq!(made.outline(), Usage { memory, processes_limit: None, ..full });
+}
+
+#[test]
 fn what_is_not_counted_is_not_nought() {
     let usage = Made::new(&[("freezer", &[])], Some(("", &[BARE]))).told();
     assert_eq!(usage, Usage { cpu: bare_cpu(), pressure: waited(), ..Usage::default() });
@@ -267,14 +290,15 @@ fn room_is_used_again_and_nothing_stays() {
 fn a_meter_holds_as_many_descriptors_as_it_says() {
     let v1: [(&str, &[Text]); 5] = [("cpu", CPU), ("cpuacct", CPUACCT), ("memory", MEMORY), ("pids", PIDS), ("blkio", BLKIO)];
     // One more is the folder of a process in the container, which these have not.
-    assert_eq!(Made::new(&v1, Some(("", &[BARE]))).held() + 1, crate::execdriver::METER_DESCRIPTORS);
-    let new = Made::new(&[], Some(("cpu memory pids io", &[BARE, V2]))).held() + 1;
-    assert_eq!(new, 16);
+    let old = Made::new(&v1, Some(("", &[BARE])));
+    assert_eq!([Detail::Full, Detail::Outline].map(|detail| old.held(detail) + 1), [METER_DESCRIPTORS, 14]);
+    let new = Made::new(&[], Some(("cpu memory pids io", &[BARE, V2])));
+    assert_eq!([Detail::Full, Detail::Outline].map(|detail| new.held(detail) + 1), [16, 12]);
 }
 
 #[test]
 fn who_is_not_there_is_no_error() {
-    assert!(old().cgroups.meter(&ContainerId::random().unwrap(), None).unwrap().is_none());
+    assert!(old().cgroups.meter(&ContainerId::random().unwrap(), None, Detail::Full).unwrap().is_none());
 }
 
 #[test]
