@@ -71,12 +71,8 @@ async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
             several(changed.several, face)
         }
         Verb::Diff(job) => super::differences::diff(job, engine, face).await,
-        Verb::Commit(job) => {
-            let id = run(job, engine, face).await?;
-            face.give(json!(id));
-            face.say(id.as_str())?;
-            Ok(0)
-        }
+        Verb::Commit(job) => made(&run(job, engine, face).await?, face),
+        Verb::Import(job) => made(&run(job, engine, face).await?, face),
         Verb::Rmi(job) => {
             let outcome = run(job, engine, face).await?;
             let lines: Vec<String> = outcome.removed.iter().map(ToString::to_string).collect();
@@ -143,6 +139,13 @@ pub fn several(several: Several, face: &mut Face) -> Result<i32> {
     several.done.iter().try_for_each(|name| face.say(&text::clean(name)))?;
     face.give(json!(several.done));
     failures(face, several.failed)
+}
+
+/// Prints the identity of an image that was made.
+fn made(id: &crate::id::ImageId, face: &mut Face) -> Result<i32> {
+    face.give(json!(id));
+    face.say(id.as_str())?;
+    Ok(0)
 }
 
 /// Each failure as a line of its own; the last one is the verb's.

@@ -199,6 +199,8 @@ pub enum Verb {
     Rmi(job::rmi::Rmi),
     /// Write images into a tar archive
     Save(job::save::Save),
+    /// Make an image from a tar archive of a file system
+    Import(job::import::Import),
     /// Read images from a tar archive
     Load(job::load::Load),
     /// Work on containers
@@ -320,6 +322,8 @@ pub enum ImageVerb {
     Tag(job::tag::Tag),
     /// Write images into a tar archive
     Save(job::save::Save),
+    /// Make an image from a tar archive of a file system
+    Import(job::import::Import),
     /// Read images from a tar archive
     Load(job::load::Load),
 }
@@ -437,6 +441,7 @@ impl From<ImageVerb> for Option<Verb> {
             I::Push(job) => Verb::Push(job),
             I::Tag(job) => Verb::Tag(job),
             I::Save(job) => Verb::Save(job),
+            I::Import(job) => Verb::Import(job),
             I::Load(job) => Verb::Load(job),
         })
     }

@@ -99,6 +99,9 @@ fn refusal(verb: &Verb) -> Option<&'static str> {
             Some("login asks on the terminal, which is taken here: do it in another one with `kapal login`")
         }
         Verb::Load(load) | Verb::Image(ImageVerb::Load(load)) if load.input.is_none() => Some("load needs a file here: load -i FILE"),
+        Verb::Import(import) | Verb::Image(ImageVerb::Import(import)) if import.file == "-" => {
+            Some("import needs a file here, no stream: name a path in place of -")
+        }
         Verb::Cp(copy) | Verb::Container(ContainerVerb::Other(ContainerOther::Cp(copy))) if is_stream(copy) => {
             Some("cp copies files here, no streams: name a path in place of -")
         }
@@ -124,6 +127,8 @@ mod tests {
         assert!(Verbs.statements("A=$(ps)").is_err());
         assert!(Verbs.check(&["ps".to_owned()]).is_ok());
         assert!(Verbs.check(&["load".to_owned()]).unwrap_err().contains("-i FILE"));
+        assert!(Verbs.check(&["import".to_owned(), "-".to_owned()]).unwrap_err().contains("needs a file"));
+        assert!(Verbs.check(&["import".to_owned(), "x.tar".to_owned()]).is_ok());
         assert!(Verbs.check(&["run", "-m", "lots", "host"].map(str::to_owned)).unwrap_err().contains("lots"));
         assert!(Verbs.check(&["nosuch".to_owned()]).unwrap_err().contains("nosuch"));
     }

@@ -5,6 +5,7 @@ pub mod config;
 pub mod detach;
 pub mod health;
 pub mod host_config;
+mod instruction;
 pub mod length;
 pub mod name;
 pub mod network;

@@ -1,11 +1,12 @@
 //! An image made from what a container changed.
 
-use super::images::{Image, NewImage, new_name};
+use super::images::{NewImage, new_name};
 use super::{Engine, Error, Result};
-use crate::container::{Config, Container, HealthCheck};
+use crate::container::Container;
 use crate::graph::diff::{Changed, Limits, pack_changes};
 use crate::graph::image::{Addition, Image as Document, build};
 use crate::graph::layer::unpack;
+use crate::graph::reference::Reference;
 use crate::graph::stream::Compression;
 use crate::graphdb::BlobRow;
 use crate::graphdriver::{ChangeKind, Unsaid};
@@ -28,7 +29,6 @@ pub struct Commit {
     pub reference: Option<String>,
 }
 
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
@@ -41,7 +41,7 @@ impl Engine {
         }
         let mut config = container.config.clone();
         for line in &how.changes {
-            change(&mut config, line)?;
+            config.change(line).map_err(Error::invalid)?;
         }
         // What belongs to this one container is no part of an image.
         config.hostname.clear();
@@ -56,11 +56,14 @@ impl Engine {
             author: how.author.clone().unwrap_or_default(),
             comment: how.message.clone().unwrap_or_default(),
             layer: Some(diff.clone()),
+            platform: None,
             config: Some(config),
         };
         let document = build(Some(&*parent.document), &addition).map_err(|e| Error::io("cannot describe the image", &e))?;
         self.place_layer(container, &document, &blob, &diff)?;
-        let image = self.enter_commit(&parent, &document, &blob, size, name.map(|name| (name.to_string(), false)).into_iter().collect())?;
+        let mut blobs = self.db().image_blobs(self.graph()?.name(), parent.id.as_str())?;
+        blobs.push(BlobRow { digest: blob.to_string(), size: size as i64, media_type: Compression::Gzip.media_type().to_owned() });
+        let image = self.enter_made(&document, blobs, name.as_ref())?;
         drop(held);
         self.tell(container, "commit", &[("imageID", image.to_string())]);
         self.tell_of("image", "commit", image.as_str(), how.reference.as_deref().unwrap_or_default());
@@ -105,10 +108,9 @@ impl Engine {
         self.enter_layer(id, parents.last(), diff, unpacked.extracted.bytes)
     }
 
-    fn enter_commit(&self, parent: &Image, document: &Document, blob: &Digest, size: u64, names: Vec<(String, bool)>) -> Result<ImageId> {
+    /// Enters an image that was made here, from its document and the blobs of its layers, bottom first.
+    pub(super) fn enter_made(&self, document: &Document, blobs: Vec<BlobRow>, name: Option<&Reference>) -> Result<ImageId> {
         let failed = |e: std::io::Error| Error::io("cannot keep the image's documents", &e);
-        let mut blobs = self.db().image_blobs(self.graph()?.name(), parent.id.as_str())?;
-        blobs.push(BlobRow { digest: blob.to_string(), size: size as i64, media_type: LAYER.to_owned() });
         let layers: Vec<_> = blobs.iter().map(|blob| json!({ "mediaType": blob.media_type, "digest": blob.digest, "size": blob.size })).collect();
         let manifest = json!({
             "schemaVersion": 2,
@@ -119,10 +121,12 @@ impl Engine {
         self.content().put(document.raw()).map_err(failed)?;
         let manifest = self.content().put(manifest.to_string().as_bytes()).map_err(failed)?;
         self.content().sync().map_err(failed)?;
+        let names = name.map(|name| (name.to_string(), false)).into_iter().collect();
         self.enter_image(&NewImage { document, manifest, media_type: MANIFEST.to_owned(), blobs, names })
     }
 }
 
+/// A writer that hashes what passes.
 struct Hashed<W> {
     inner: W,
     hash: ring::digest::Context,
@@ -138,38 +142,4 @@ impl<W: Write> Write for Hashed<W> {
     fn flush(&mut self) -> std::io::Result<()> {
         self.inner.flush()
     }
-}
-
-/// A Dockerfile instruction over a configuration.
-fn change(config: &mut Config, line: &str) -> Result<()> {
-    let wrong = |why: &str| Error::invalid(format!("--change {line:?}: {why}"));
-    let (word, rest) = line.trim().split_once(char::is_whitespace).ok_or_else(|| wrong("expected an instruction and a value"))?;
-    let rest = rest.trim();
-    let words = || -> Result<Vec<String>> {
-        if rest.starts_with('[') {
-            serde_json::from_str(rest).map_err(|error| wrong(&error.to_string()))
-        } else {
-            Ok(vec!["/bin/sh".to_owned(), "-c".to_owned(), rest.to_owned()])
-        }
-    };
-    match word.to_ascii_uppercase().as_str() {
-        "CMD" => config.cmd = words()?,
-        "ENTRYPOINT" => config.entrypoint = words()?,
-        "HEALTHCHECK" => config.healthcheck = Some(HealthCheck::instruction(rest).map_err(|why| wrong(&why))?),
-        "USER" => rest.clone_into(&mut config.user),
-        "WORKDIR" if rest.starts_with('/') => rest.clone_into(&mut config.working_dir),
-        "STOPSIGNAL" => config.stop_signal = Some(rest.to_owned()),
-        "ENV" => {
-            let entry = rest.split_once('=').or_else(|| rest.split_once(' ')).ok_or_else(|| wrong("expected NAME=VALUE"))?;
-            crate::container::config::set_env(&mut config.env, &format!("{}={}", entry.0, entry.1.trim_matches('"')));
-        }
-        "LABEL" => {
-            let (name, value) = rest.split_once('=').ok_or_else(|| wrong("expected NAME=VALUE"))?;
-            config.labels.insert(name.to_owned(), value.trim_matches('"').to_owned());
-        }
-        "EXPOSE" => config.exposed_ports.extend(rest.split_whitespace().map(|port| if port.contains('/') { port.to_owned() } else { format!("{port}/tcp") })),
-        "VOLUME" => config.volumes.extend(if rest.starts_with('[') { words()? } else { rest.split_whitespace().map(str::to_owned).collect() }),
-        _ => return Err(wrong("expected CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, STOPSIGNAL, USER, VOLUME or an absolute WORKDIR")),
-    }
-    Ok(())
 }

@@ -16,6 +16,7 @@ pub mod event;
 pub mod files;
 pub mod graph;
 pub mod images;
+pub mod import;
 pub mod job;
 pub mod layers;
 pub mod life;

@@ -3,6 +3,7 @@
 //! Source of the fields: OCI image specification, config.md; Docker's additions are kept where they stand and not read.
 
 use super::invalid;
+use super::manifest::Platform;
 use crate::container::{Config, HealthCheck};
 use crate::id::{self, DiffId, Digest, ImageId, LayerId};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -242,6 +243,8 @@ pub struct Addition {
     pub comment: String,
     /// Its new topmost layer, if any.
     pub layer: Option<DiffId>,
+    /// What it is for, if it has no parent; this machine's kind if absent.
+    pub platform: Option<Platform>,
     /// What runs in a container of it; that of the parent if absent.
     pub config: Option<Config>,
 }
@@ -266,7 +269,7 @@ pub fn architecture() -> &'static str {
 pub fn build(parent: Option<&Image>, addition: &Addition) -> io::Result<Image> {
     let mut document: Map<String, Value> = match parent {
         Some(parent) => serde_json::from_slice(parent.raw()).map_err(|error| invalid(format!("the image configuration cannot be read: {error}")))?,
-        None => Map::from_iter([("architecture".to_owned(), json!(architecture())), ("os".to_owned(), json!("linux"))]),
+        None => of_platform(addition.platform.as_ref()),
     };
     // What Docker's old builder left there belongs to the parent's own making.
     for gone in ["container", "container_config", "id", "parent", "docker_version", "Size"] {
@@ -301,6 +304,16 @@ pub fn build(parent: Option<&Image>, addition: &Addition) -> io::Result<Image> {
     }
     let raw = serde_json::to_vec(&document).map_err(io::Error::from)?;
     Image::parse(raw)
+}
+
+/// What an image without a parent begins with.
+fn of_platform(platform: Option<&Platform>) -> Map<String, Value> {
+    let (os, architecture) = platform.map_or(("linux", architecture()), |platform| (&platform.os, &platform.architecture));
+    let mut document = Map::from_iter([("architecture".to_owned(), json!(architecture)), ("os".to_owned(), json!(os))]);
+    if let Some(platform) = platform.filter(|platform| !platform.variant.is_empty()) {
+        document.insert("variant".to_owned(), json!(platform.variant));
+    }
+    document
 }
 
 /// Puts the fields that images carry into the document's configuration, and leaves the rest of it alone.

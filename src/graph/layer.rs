@@ -7,7 +7,6 @@
 //!
 //! Nothing is read back. Two threads, because decompression takes about as long as all the rest.
 
-use super::content::BlobWriter;
 use super::diff::{self, Extracted, Form, Limits};
 use super::stream::{BUFFER, Compression, Measured, Tee, decompress};
 use crate::id::{DiffId, Digest};
@@ -41,7 +40,7 @@ pub struct Unpacked {
 pub fn unpack<R: Read + Send>(
     stream: R,
     compression: Compression,
-    blob: Option<&mut BlobWriter>,
+    blob: Option<&mut (dyn Write + Send)>,
     root: BorrowedFd<'_>,
     limits: &Limits,
 ) -> io::Result<Unpacked> {

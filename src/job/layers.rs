@@ -211,7 +211,7 @@ fn keep(layer: &Wanted, writer: BlobWriter) -> Result<()> {
 /// Extracts a layer from its stream, aside, and compares the digests.
 fn receive<R: Read + Send>(layer: &Wanted, stream: R, blob: Option<&mut BlobWriter>, context: &JobContext) -> Result<Extracted> {
     let staging = context.engine.graph()?.stage().map_err(|e| Error::io("cannot make a folder for a layer", &e))?;
-    let unpacked = unpack(stream, layer.compression, blob, staging.lock.as_fd(), &Limits::default()).map_err(|e| lost(layer, e))?;
+    let unpacked = unpack(stream, layer.compression, blob.map(|blob| blob as _), staging.lock.as_fd(), &Limits::default()).map_err(|e| lost(layer, e))?;
     check(layer, unpacked.blob.as_str(), layer.descriptor.digest.as_str())?;
     check(layer, unpacked.diff.as_str(), layer.diff.as_str())?;
     for name in &unpacked.extracted.unkept {

@@ -75,12 +75,12 @@ fn read(job: &Load, context: &JobContext) -> Result<Vec<Found>> {
 }
 
 /// An input that ends with an error once the job was called off.
-struct Asked<'a> {
-    input: Box<dyn Read>,
-    context: &'a JobContext,
+pub(super) struct Asked<'a, R> {
+    pub input: R,
+    pub context: &'a JobContext,
 }
 
-impl Read for Asked<'_> {
+impl<R: Read> Read for Asked<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.context.is_cancelled() {
             return Err(std::io::Error::other("cancelled"));

@@ -21,6 +21,7 @@ pub mod healthcheck;
 pub mod history;
 pub mod image_prune;
 pub mod images;
+pub mod import;
 pub mod info;
 pub mod inspect;
 pub mod jobs;

@@ -16,6 +16,7 @@ mod harbour;
 mod health;
 mod host;
 mod images;
+mod import;
 mod inside;
 mod life;
 mod limits;

@@ -1,0 +1,84 @@
+//! Images made from archives of file systems.
+
+use crate::store::{Store, finish, tool};
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn what_is_exported_is_imported() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("rich:1");
+    store.ok(&["create", "--name", "whole", &image, "true"]);
+    let archive = store.path("whole.tar");
+    let path = archive.to_str().unwrap();
+    store.ok(&["export", "-o", path, "whole"]);
+    let changes = ["-c", "CMD [\"cat\", \"/opt/kinds/fifo/file\"]", "-c", "ENV A=b", "-m", "from elsewhere"];
+    let id = store.ok(&[&["import"], &changes[..], &[path, "flat:1"]].concat());
+    assert_eq!((store.field("flat:1", ".Id"), store.field("flat:1", ".Architecture")), (id.clone(), store.field(&image, ".Architecture")));
+    assert_eq!(store.ok(&["run", "--rm", "flat:1"]), "was a fifo");
+    assert_eq!(store.ok(&["run", "--rm", "flat:1", "sh", "-c", "echo $A"]), "b");
+    let history = store.ok(&["history", "--no-trunc", "flat:1"]);
+    assert!(history.contains("from elsewhere") && history.lines().count() == 2, "{history}");
+    // What comes out of it again is what went in.
+    store.ok(&["create", "--name", "again", "flat:1", "true"]);
+    store.ok(&["export", "-o", store.path("again.tar").to_str().unwrap(), "again"]);
+    let listed = |name: &str| tool("tar", &["--numeric-owner", "-tvf", store.path(name).to_str().unwrap()]);
+    assert_eq!(listed("again.tar"), listed("whole.tar"));
+    // The image is one that others can read: skopeo compares every digest.
+    let saved = format!("docker-archive:{}", store.path("saved.tar").display());
+    store.ok(&["save", "-o", store.path("saved.tar").to_str().unwrap(), "flat:1"]);
+    tool("skopeo", &["--insecure-policy", "copy", "-q", &saved, &format!("oci:{}:x", store.path("layout").display())]);
+    store.is_consistent();
+}
+
+#[test]
+fn archives_come_compressed_or_as_a_stream() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.ok(&["create", "--name", "plain", &image, "true"]);
+    let plain = store.kapal(&["export", "plain"]).bytes;
+    let told = |program: &str| finish(Command::new(program).arg("-c"), Some(&plain)).bytes;
+    for (name, bytes) in [("plain", plain.clone()), ("gzip", told("gzip")), ("zstd", told("zstd"))] {
+        let made = store.fed(&bytes, &["import", "-", &format!("{name}:1")]);
+        assert_eq!((made.status, made.err.as_str()), (0, ""));
+        assert_eq!(store.ok(&["run", "--rm", &format!("{name}:1"), "echo", "lives"]), "lives");
+        assert!(
+            store
+                .ok(&["history", "--no-trunc", name.to_owned().as_str()].map(|word| if word == name { made.out.as_str() } else { word }))
+                .contains("Imported from -")
+        );
+    }
+    // The same files are one layer, however they came.
+    let layers = |name: &str| store.ok(&["inspect", "--format", "{{json .RootFS.Layers}}", &format!("{name}:1")]);
+    assert_eq!((layers("gzip"), layers("zstd")), (layers("plain"), layers("plain")));
+    let other = store.fed(&plain, &["import", "--platform", "linux/arm64/v8", "-"]).out;
+    assert_eq!((store.field(&other, ".Architecture"), store.field(&other, ".Os")), ("arm64".to_owned(), "linux".to_owned()));
+    assert!(store.fails(1, &["import", "https://example.org/x.tar", "x"]).contains("curl -fL https://example.org/x.tar | kapal import - x"));
+    store.is_consistent();
+}
+
+#[test]
+fn what_is_no_archive_leaves_nothing() {
+    let Some(store) = Store::new() else { return };
+    fs::create_dir(store.path("tree")).unwrap();
+    fs::write(store.path("tree/file"), vec![b'x'; 100_000]).unwrap();
+    let tree = store.path("tree");
+    let tar = |arguments: &[&str]| finish(Command::new("tar").arg("-C").arg(&tree).args(arguments), None).bytes;
+    let whole = tar(&["-cf", "-", "file"]);
+    let above = tar(&["-cPf", "-", "--transform", "s,^,../../,", "file"]);
+    for (bytes, why) in
+        [(&whole[..50_000], "file"), (&above[..], "above"), (&b"no archive at all"[..], ""), (&b""[..], "nothing came"), (&b"BZh9xxxxxxx"[..], "bzip2")]
+    {
+        let refused = store.fed(bytes, &["import", "-", "bad:1"]);
+        assert!(refused.status == 1 && refused.err.starts_with("kapal: cannot import -: ") && refused.err.contains(why), "{} {}", refused.status, refused.err);
+    }
+    assert!(store.fails(1, &["import", "/nowhere.tar"]).contains("/nowhere.tar"));
+    assert!(store.fails(1, &["import", "-c", "FROM x", "-", "bad:1"]).contains("FROM x"));
+    assert!(store.fails(1, &["import", "-", "host"]).contains("reserved"));
+    assert_eq!(store.ok(&["images", "-q"]), "");
+    for folder in ["root/blobs/sha256", &format!("root/{}/layers", crate::store::ground())] {
+        let left: Vec<_> = fs::read_dir(store.path(folder)).into_iter().flatten().flatten().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    store.is_consistent();
+}
