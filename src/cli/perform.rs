@@ -65,11 +65,7 @@ async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
         Verb::Port(job) => super::networks::port(job, engine, face).await,
         Verb::Top(job) => inspect::top(&run(job, engine, face).await?, face),
         Verb::Stats(job) => super::stats::stats(job, engine, face).await,
-        Verb::Update(job) => {
-            let changed = run(*job, engine, face).await?;
-            changed.warnings.iter().try_for_each(|warning| face.note(&format!("WARNING: {warning}")))?;
-            several(changed.several, face)
-        }
+        Verb::Update(job) => several(run(*job, engine, face).await?, face),
         Verb::Diff(job) => super::differences::diff(job, engine, face).await,
         Verb::Commit(job) => made(&run(job, engine, face).await?, face),
         Verb::Import(job) => made(&run(job, engine, face).await?, face),
@@ -134,8 +130,14 @@ pub async fn cleaned_up<T>(result: impl Future<Output = Result<T>>, off: Kind) -
     ended.map_err(|error| if error.kind == Kind::Cancelled { Error { kind: off, ..error } } else { error })
 }
 
-/// Prints the names of those done, then the failures; 1 if there are any.
+/// Says what the user should know.
+pub fn cautions(warnings: &[String], face: &mut Face) -> Result<()> {
+    warnings.iter().try_for_each(|warning| face.note(&format!("WARNING: {warning}")))
+}
+
+/// Prints what the user should know, the names of those done, then the failures; 1 if there are any.
 pub fn several(several: Several, face: &mut Face) -> Result<i32> {
+    cautions(&several.warnings, face)?;
     several.done.iter().try_for_each(|name| face.say(&text::clean(name)))?;
     face.give(json!(several.done));
     failures(face, several.failed)
@@ -190,9 +192,7 @@ async fn wait(job: job::wait::Wait, engine: &Engine, face: &mut Face) -> Result<
 async fn create(job: job::create::Create, engine: &Engine, face: &mut Face) -> Result<i32> {
     let quiet = job.options.quiet;
     let created = transfer::with_progress(job, engine, face, quiet).await?;
-    for warning in &created.warnings {
-        face.note(&format!("WARNING: {warning}"))?;
-    }
+    cautions(&created.warnings, face)?;
     face.say(created.id.as_str())?;
     face.give(serde_json::to_value(created).unwrap_or_default());
     Ok(0)

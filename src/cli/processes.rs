@@ -53,7 +53,7 @@ pub async fn run(mut job: job::run::Run, engine: &Engine, face: &mut Face) -> Re
     let quiet = options.quiet;
     job.size = options.tty.then(console::size).flatten();
     let started = transfer::with_progress(job, engine, face, quiet).await?;
-    started.warnings.iter().try_for_each(|warning| face.note(&format!("WARNING: {warning}")))?;
+    super::perform::cautions(&started.warnings, face)?;
     face.give(json!({ "ID": started.id, "Name": started.name }));
     how.sig_proxy = sig_proxy.then(|| (engine.clone(), started.id.clone()));
     match started.console {
@@ -100,6 +100,7 @@ pub async fn start(mut job: job::start::Start, engine: &Engine, face: &mut Face)
     let outcome = handle.result().await?;
     match outcome.console {
         Some((container, console)) => {
+            super::perform::cautions(&outcome.several.warnings, face)?;
             let sig_proxy = proxy(true, &container, engine);
             let how = Drive { stdin: interactive && container.config.open_stdin, tty: container.config.tty, shown: [true; 2], detach_keys, sig_proxy };
             match drive(console, how, face).await? {

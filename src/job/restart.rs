@@ -31,19 +31,20 @@ impl Job for Restart {
         let signal = self.signal.as_deref().map(values::signal).transpose()?;
         let mut several = Several::default();
         for name in &self.containers {
-            several.add(name, one(name, signal, self.time, &context).await);
+            let result = one(name, signal, self.time, &context).await.map(|warnings| several.warn(warnings));
+            several.add(name, result);
         }
         Ok(several)
     }
 }
 
-async fn one(name: &str, signal: Option<i32>, time: Option<u64>, context: &JobContext) -> Result<()> {
+async fn one(name: &str, signal: Option<i32>, time: Option<u64>, context: &JobContext) -> Result<Vec<String>> {
     let container = context.engine.container(name)?;
     if container.state.status.is_alive() {
         context.engine.stop(&container, signal, time).await?;
     }
-    context.engine.start(&container.id, None, context.engine.foresee()).await?;
+    let warnings = context.engine.start(&container.id, None, context.engine.foresee()).await?;
     let container = context.engine.container_by_id(&container.id)?;
     context.engine.tell(&container, "restart", &[]);
-    Ok(())
+    Ok(warnings)
 }

@@ -50,6 +50,8 @@ pub struct Several {
     pub done: Vec<String>,
     /// Those that failed.
     pub failed: Vec<Error>,
+    /// What the user should know, each sentence once.
+    pub warnings: Vec<String>,
 }
 
 impl Several {
@@ -58,6 +60,15 @@ impl Several {
         match result {
             Ok(()) => self.done.push(name.to_owned()),
             Err(error) => self.failed.push(error),
+        }
+    }
+
+    /// Adds what the user should know.
+    pub fn warn(&mut self, warnings: impl IntoIterator<Item = String>) {
+        for warning in warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
         }
     }
 }

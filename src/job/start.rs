@@ -51,13 +51,13 @@ impl Job for Start {
             let (ours, theirs) = attach::pair()?;
             let hello = Hello { stdin: self.interactive && container.config.open_stdin, output: true, scrollback: false, exit: true, size: self.size };
             let console = Console::open(ours, hello).await?;
-            context.engine.start(&container.id, Some(theirs), monitor).await?;
-            return Ok(Outcome { console: Some((container, console)), several: Several::default() });
+            let warnings = context.engine.start(&container.id, Some(theirs), monitor).await?;
+            return Ok(Outcome { console: Some((container, console)), several: Several { warnings, ..Several::default() } });
         }
         let mut several = Several::default();
         for name in &self.containers {
             let result = match context.engine.container(name) {
-                Ok(container) => context.engine.start(&container.id, None, context.engine.foresee()).await.map(drop),
+                Ok(container) => context.engine.start(&container.id, None, context.engine.foresee()).await.map(|warnings| several.warn(warnings)),
                 Err(error) => Err(error),
             };
             several.add(name, result);

@@ -16,29 +16,20 @@ pub struct Update {
     pub containers: Vec<String>,
 }
 
-/// What became of it.
-#[derive(Debug, Default)]
-pub struct Changed {
-    /// Of each container.
-    pub several: Several,
-    /// What the user should know.
-    pub warnings: Vec<String>,
-}
-
 impl Job for Update {
-    type Output = Changed;
+    type Output = Several;
     const VERB: &'static str = "update";
 
     fn title(&self) -> String {
         format!("update {}", self.containers.join(" "))
     }
 
-    async fn run(self, context: JobContext) -> Result<Changed> {
+    async fn run(self, context: JobContext) -> Result<Several> {
         let update = self.limits.update()?;
         if update.is_empty() {
             return Err(Error::invalid("nothing is to change: give one or more options").hint("`kapal update --help` lists them"));
         }
-        let mut changed = Changed::default();
+        let mut several = Several::default();
         for name in &self.containers {
             context.check()?;
             let result = match context.engine.container(name) {
@@ -46,11 +37,10 @@ impl Job for Update {
                 Err(error) => Err(error),
             };
             if let Ok(container) = &result {
-                let news = check::unheeded(&container.host_config.resources).into_iter().filter(|warning| !changed.warnings.contains(warning));
-                changed.warnings.extend(news.collect::<Vec<_>>());
+                several.warn(check::unheeded(&container.host_config.resources));
             }
-            changed.several.add(name, result.map(|_| ()));
+            several.add(name, result.map(|_| ()));
         }
-        Ok(changed)
+        Ok(several)
     }
 }

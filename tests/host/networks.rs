@@ -124,12 +124,17 @@ fn a_wall_in_the_way_is_told_at_the_start() {
     let Some(store) = Store::new() else { return };
     let nft = |rules: &str| assert_eq!(crate::store::finish(std::process::Command::new("nft").args(["-f", "-"]), Some(rules.as_bytes())).status, 0, "{rules}");
     store.ok(&["network", "create", "--internal", "inner"]);
+    store.ok(&["create", "--name", "made", "-p", "80", "host", "sleep", "1000"]);
     let warned = |options: &[&str]| store.kapal(&[&["run", "--rm"], options, &["host", "true"]].concat()).err;
     assert_eq!(warned(&[]), "");
     nft("table inet wall { chain guard { type filter hook forward priority 10; ct state established accept; ct status dnat accept; reject; }; }");
     let told = warned(&["-p", "80"]);
     assert!(told.starts_with("WARNING: nft: chain guard of table inet wall drops what containers send (not what comes to published ports)"), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
+    let started = store.kapal(&["start", "made"]);
+    assert_eq!((started.err.as_str(), started.out.as_str()), (told.as_str(), "made"));
+    assert_eq!(store.kapal(&["restart", "-t", "0", "made"]).err, told);
+    store.ok(&["rm", "-f", "made"]);
     assert_eq!((warned(&["--network", "none"]).as_str(), warned(&["--network", "inner"]).as_str()), ("", ""));
     let ways = told.split_once("to let it through: ").unwrap().1.replace("; ", "\n");
     nft(&ways.lines().map(|way| way.trim_start_matches("nft ")).collect::<Vec<_>>().join("\n"));
