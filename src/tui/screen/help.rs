@@ -88,11 +88,13 @@ impl Screen for Help {
         self.pager.typed(key).then(Reaction::none)
     }
 
+    fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
+        self.pager.pasted(words).then(Reaction::none)
+    }
+
     fn act(&mut self, action: Action, _world: &World) -> Option<Reaction> {
-        if self.pager.act(action) {
-            return Some(Reaction::none());
-        }
-        matches!(action, Action::Back | Action::Help | Action::Quit).then(Reaction::close)
+        let leaves = matches!(action, Action::Back | Action::Help | Action::Quit);
+        self.pager.react(action, "keys").or_else(|| leaves.then(Reaction::close))
     }
 
     fn mouse(&mut self, event: MouseEvent, _world: &World) -> Option<Reaction> {

@@ -6,6 +6,7 @@ pub mod console;
 pub mod containers;
 pub mod content;
 pub mod details;
+pub mod excerpt;
 pub mod files;
 pub mod form;
 pub mod forms;
@@ -13,9 +14,11 @@ pub mod graph;
 pub mod help;
 pub mod image_details;
 pub mod images;
+pub mod inquiry;
 pub mod jobs;
 pub mod limits;
 pub mod lineage;
+pub mod list;
 pub mod menu;
 pub mod minute;
 pub mod networks;
@@ -137,6 +140,11 @@ impl Reaction {
     /// A sentence to be read.
     pub fn say(sentence: impl Into<String>) -> Self {
         Self { notice: Some(Ok(sentence.into())), ..Self::default() }
+    }
+
+    /// Text into the clipboard, and a sentence about `what` that was.
+    pub fn copy(text: impl Into<String>, what: &str) -> Self {
+        Self::effect(Effect::Copy(text.into())).and(Self::say(format!("copied {what}")))
     }
 
     /// This and, after it, what `other` wants.

@@ -80,19 +80,13 @@ pub fn lines(work: &Work) -> Vec<Line> {
     lines
 }
 
-/// The name of a file for what a command printed.
-pub fn file_name(title: &str) -> std::path::PathBuf {
-    let plain: String = title.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).take(60).collect();
-    format!("{}.txt", plain.trim_matches(['-', '.'])).into()
-}
-
 impl Screen for Output {
     fn contexts(&self) -> Vec<Context> {
         vec![Context::Logs, Context::Text]
     }
 
     fn takes(&self, action: Action) -> bool {
-        self.pager.takes(action) || matches!(action, Action::Back | Action::Quit | Action::Copy | Action::Save)
+        self.pager.takes(action) || matches!(action, Action::Back | Action::Quit)
     }
 
     fn is_typing(&self) -> bool {
@@ -109,15 +103,8 @@ impl Screen for Output {
 
     fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
         self.refresh(world);
-        if self.pager.act(action) {
-            return Some(Reaction::none());
-        }
-        Some(match action {
-            Action::Back | Action::Quit => self.leave(world),
-            Action::Copy => Reaction::effect(Effect::Copy(self.pager.text())).and(Reaction::say("copied what is shown")),
-            Action::Save => Reaction::effect(Effect::Save(file_name(&self.title), self.pager.text())),
-            _ => return None,
-        })
+        let leaves = matches!(action, Action::Back | Action::Quit);
+        self.pager.react(action, &self.title).or_else(|| leaves.then(|| self.leave(world)))
     }
 
     fn mouse(&mut self, event: MouseEvent, _world: &World) -> Option<Reaction> {
@@ -149,16 +136,5 @@ impl Screen for Output {
 
     fn floats(&self) -> bool {
         false
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_named_after_the_command_and_stay_in_this_folder() {
-        assert_eq!(file_name("volume inspect data"), std::path::Path::new("volume-inspect-data.txt"));
-        assert_eq!(file_name("inspect ../../etc/passwd"), std::path::Path::new("inspect-..-..-etc-passwd.txt"));
     }
 }
