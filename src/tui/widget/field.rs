@@ -130,7 +130,7 @@ impl Field {
                 input.insert(text);
             }
             Value::Lines(area) => {
-                let lines = text.lines().map(|line| line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect());
+                let lines = text.lines().map(|line| line.chars().map(|c| if is_harmless(c) { c } else { ' ' }).collect());
                 **area = TextArea::new(lines.collect());
                 area.move_cursor(CursorMove::Bottom);
                 area.move_cursor(CursorMove::End);
