@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_full_screen_stays_full_and_a_cleared_one_stays_clear() {
-        let lines: String = (0..9).map(|n| format!("line {n}\r\n")).collect();
+        let lines = (0..9).map(|n| format!("line {n}\r\n")).collect::<Vec<_>>().concat();
         let small = resized(fed(10, 10, format!("{lines}$ ").as_bytes()), 4, 10);
         assert_eq!(screen(&small), ["line 6", "line 7", "line 8", "$"]);
         assert_eq!(screen(&resized(small, 6, 10)), ["line 4", "line 5", "line 6", "line 7", "line 8", "$"]);
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn one_goes_on_looking_at_the_same_line() {
-        let lines: String = (0..9).map(|n| format!("{n} is the line\r\n")).collect();
+        let lines = (0..9).map(|n| format!("{n} is the line\r\n")).collect::<Vec<_>>().concat();
         let mut parser = fed(3, 20, lines.as_bytes());
         let (mut new, back) = reflow(&mut parser, (3, 8), 50, 4);
         new.screen_mut().set_scrollback(back);

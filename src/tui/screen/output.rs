@@ -9,7 +9,6 @@ use crate::tui::session::{CANCELLED, Work};
 use crate::tui::widget::frame::frame;
 use crate::tui::widget::pager::{Kind, Line, Pager};
 use crate::tui::world::World;
-use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
 use ratatui::widgets::{Clear, Widget};
@@ -89,26 +88,18 @@ impl Screen for Output {
         self.pager.takes(action) || matches!(action, Action::Back | Action::Quit)
     }
 
-    fn is_typing(&self) -> bool {
-        self.pager.is_typing()
+    fn pager(&self) -> Option<&Pager> {
+        Some(&self.pager)
     }
 
-    fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
-        self.pager.typed(key).then(Reaction::none)
-    }
-
-    fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
-        self.pager.pasted(words).then(Reaction::none)
+    fn pager_mut(&mut self) -> Option<&mut Pager> {
+        Some(&mut self.pager)
     }
 
     fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
         self.refresh(world);
         let leaves = matches!(action, Action::Back | Action::Quit);
         self.pager.react(action, &self.title).or_else(|| leaves.then(|| self.leave(world)))
-    }
-
-    fn mouse(&mut self, event: MouseEvent, _world: &World) -> Option<Reaction> {
-        self.pager.mouse(event).then(Reaction::none)
     }
 
     fn hear(&mut self, news: &mut News, _world: &World) -> Reaction {

@@ -13,7 +13,6 @@ use crate::tui::screen::{Reaction, Screen};
 use crate::tui::widget::frame::{self, frame};
 use crate::tui::widget::pager::{Kind, Line, Pager};
 use crate::tui::world::World;
-use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use std::os::unix::ffi::OsStrExt;
@@ -92,16 +91,12 @@ impl Screen for Content {
         self.pager.takes(action) || matches!(action, Action::Save | Action::Extract) || (action == Action::ToggleHex && self.bytes().is_some())
     }
 
-    fn is_typing(&self) -> bool {
-        self.pager.is_typing()
+    fn pager(&self) -> Option<&Pager> {
+        Some(&self.pager)
     }
 
-    fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
-        self.pager.typed(key).then(Reaction::none)
-    }
-
-    fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
-        self.pager.pasted(words).then(Reaction::none)
+    fn pager_mut(&mut self) -> Option<&mut Pager> {
+        Some(&mut self.pager)
     }
 
     fn act(&mut self, action: Action, _world: &World) -> Option<Reaction> {
@@ -115,10 +110,6 @@ impl Screen for Content {
             Action::Save | Action::Extract => self.save(),
             _ => return self.pager.react(action, ""),
         })
-    }
-
-    fn mouse(&mut self, event: MouseEvent, _world: &World) -> Option<Reaction> {
-        self.pager.mouse(event).then(Reaction::none)
     }
 
     fn hear(&mut self, news: &mut News, _world: &World) -> Reaction {
