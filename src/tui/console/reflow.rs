@@ -2,8 +2,10 @@
 //!
 //! The emulator would cut lines off where its screen gets narrower, and leave them cut where it gets wider. So what it
 //! holds is written into a new one, as a program would write it. The cursor, the saved one and the line that one looks at
-//! stay with their text; margins go, as they go in other terminals, too. A line that was broken before a wide character,
-//! with a column left over, stays broken: the emulator does not know that it is one.
+//! stay with their text; margins go, as they go in other terminals, too.
+//!
+//! Two kinds of lines stay broken where there is more room: the one that the cursor is in, and one that was broken before
+//! a wide character, with a column left over, of which the emulator does not know that it goes on.
 
 use std::ops::Range;
 use vt100::{Cell, Color, Parser, Screen};
@@ -72,10 +74,18 @@ fn join(old: &mut Parser, new: &mut Parser, back: usize) -> usize {
     let on_screen = |(row, column): (u16, u16)| (above + usize::from(row), usize::from(column));
     let mut pen = Pen::new(new.screen().size().1);
     pen.old = [on_screen(cursor), on_screen(saved), (above, 0), (above.saturating_sub(back), 0)];
+    // The line of the cursor gets no fewer rows: shells that edit it go up as many as they wrote, and write it again.
+    let (mut typed, is_wider) = (least..least, new.screen().size().1 > old.screen().size().1);
+    while is_wider && typed.start > 0 && read(old, typed.start - 1).1 {
+        typed.start -= 1;
+    }
+    while is_wider && typed.end < used && read(old, typed.end).1 {
+        typed.end += 1;
+    }
     for row in 0..used {
         let (cells, goes_on) = read(old, row);
         pen.row(row, &cells);
-        if !goes_on && row + 1 < used {
+        if (!goes_on || typed.contains(&row)) && row + 1 < used {
             pen.bytes.extend_from_slice(b"\r\n");
             pen.at = (pen.at.0 + 1, 0);
         }
@@ -302,14 +312,26 @@ mod tests {
         let mut parser = resized(fed(3, 12, b"abcdef"), 3, 6);
         parser.process(b"gh");
         assert_eq!(whole(&mut parser), ["abcdefgh"]);
-        let mut parser = resized(fed(3, 4, b"abcd"), 3, 2);
-        parser.process(b"e");
-        assert_eq!(screen(&resized(parser, 3, 9)), ["abcde", "", ""]);
+        let mut parser = resized(fed(4, 4, b"abcd"), 4, 2);
+        parser.process(b"e\r\n");
+        assert_eq!(screen(&resized(parser, 4, 9)), ["abcde", "", "", ""]);
         // As shells do it: a blank that takes the next row, and back.
         let mut parser = resized(fed(4, 4, b"abcd \r"), 4, 2);
         assert_eq!(parser.screen().cursor_position(), (2, 0));
         parser.process(b"e");
         assert_eq!(whole(&mut parser), ["abcde"]);
+    }
+
+    #[test]
+    fn the_line_that_is_edited_keeps_its_rows_where_there_is_more_room() {
+        let typed = |keys: &str| fed(6, 6, format!("abcdefgh\r\n$ 0123456789{keys}").as_bytes());
+        let wide = resized(typed(""), 6, 20);
+        assert_eq!((screen(&wide)[..3].to_vec(), wide.screen().cursor_position()), (["abcdefgh", "$ 0123", "456789"].map(str::to_owned).to_vec(), (2, 6)));
+        // Also where the cursor went back in it; and once it is done it is a line as any other.
+        let wide = resized(typed("\x1b[A"), 6, 20);
+        assert_eq!((screen(&wide)[1].as_str(), wide.screen().cursor_position()), ("$ 0123", (1, 6)));
+        assert_eq!(screen(&resized(typed("\r\n"), 6, 20))[..2], ["abcdefgh", "$ 0123456789"]);
+        assert_eq!(screen(&resized(typed(""), 6, 4))[2..], ["$ 01", "2345", "6789", ""]);
     }
 
     #[test]
@@ -335,7 +357,7 @@ mod tests {
             lines in prop::collection::vec("[a-z]{0,3}( ?[a-zé]{1,9}){0,4}", 0..12), sizes in prop::collection::vec((2u16..9, 2u16..40), 1..5)
         ) {
             let mut parser = Parser::new(8, 30, 500);
-            parser.process(lines.join("\r\n").as_bytes());
+            parser.process(format!("{}\r\n", lines.join("\r\n")).as_bytes());
             let before = whole(&mut parser);
             for (rows, columns) in sizes {
                 parser = reflow(&mut parser, (rows, columns), 500, 0).0;
@@ -344,10 +366,10 @@ mod tests {
                 let joined = |lines: &[String]| lines.iter().map(|line| line.replace(' ', "")).collect::<Vec<_>>();
                 prop_assert_eq!(joined(&whole(&mut parser)), joined(&before));
             }
-            // The cursor stands behind the last line, wherever that ends now.
+            // The cursor stands below the last line, wherever that ends now.
             parser.process(b"!");
-            let last = whole(&mut parser).pop().unwrap_or_default();
-            prop_assert!(last.ends_with('!'), "{}", last);
+            let all = whole(&mut parser);
+            prop_assert_eq!((all.len(), all.last().map(String::as_str)), (lines.len().max(1) + 1, Some("!")));
         }
     }
 }
