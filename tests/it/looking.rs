@@ -1,6 +1,6 @@
 //! The screens that look into images: whatever is pressed and however small the terminal, they draw and never panic.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use kapal::cli::workstation::Verbs;
 use kapal::engine::graph::{ImageGraph, ImageNode, LayerNode};
 use kapal::engine::layers::Head;
@@ -93,11 +93,13 @@ fn answer(question: &Question) -> Option<Answer> {
 struct Session {
     model: Model,
     asked: usize,
+    /// What would be done outside.
+    told: Vec<Effect>,
 }
 
 impl Session {
     fn begin() -> Self {
-        let mut session = Self { model: Model::new(World::new(Config::default(), Depth::True, Arc::new(Verbs), (80, 24))), asked: 0 };
+        let mut session = Self { model: Model::new(World::new(Config::default(), Depth::True, Arc::new(Verbs), (80, 24))), asked: 0, told: Vec::new() };
         let snapshot = Snapshot {
             taken: jiff::Timestamp::now(),
             driver: "vfs",
@@ -114,11 +116,13 @@ impl Session {
 
     fn tell(&mut self, message: Msg) {
         for effect in update(&mut self.model, message) {
-            if let Effect::Ask(ticket, question) = effect
-                && let Some(answer) = answer(&question)
-            {
-                self.asked += 1;
-                self.tell(Msg::News(News::Answer(ticket, answer)));
+            match effect {
+                Effect::Ask(ticket, question) => {
+                    let Some(answer) = answer(&question) else { continue };
+                    self.asked += 1;
+                    self.tell(Msg::News(News::Answer(ticket, answer)));
+                }
+                other => self.told.push(other),
             }
         }
     }
@@ -153,6 +157,31 @@ fn a_layers_file_is_reached_by_keys() {
     let shown = session.drawn(100, 24);
     assert!(shown.contains("#!\\x1b[1m"), "{shown}");
     assert!(session.asked >= 3);
+}
+
+#[test]
+fn the_graph_is_taken_as_text_and_its_identities_one_by_one() {
+    let mut session = Session::begin();
+    session.press(KeyCode::Char('2'));
+    session.press(KeyCode::Char('l'));
+    session.tell(Msg::Key(KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL)));
+    let Some(Effect::Save(path, text)) = session.told.pop() else { panic!("nothing was saved") };
+    assert_eq!(path.to_str(), Some("layers.txt"));
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("LAYER ") && lines[0].ends_with("MADE BY"), "{text}");
+    assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["●", Digest::of(&0_usize.to_le_bytes()).short(), "1kB", "×2", "\\x1b[31mADD", "x"]);
+    assert!(text.contains("⋮ 7 more") && text.contains("◆ deep:1") && !text.contains(['\x1b', '\u{202e}']), "{text}");
+    // The first is selected; then a fold, which stands for all that it hides.
+    session.press(KeyCode::Home);
+    session.press(KeyCode::Char('y'));
+    assert_eq!(session.told.pop(), Some(Effect::Copy(Digest::of(&0_usize.to_le_bytes()).to_string())));
+    session.press(KeyCode::Down);
+    session.press(KeyCode::Down);
+    session.press(KeyCode::Char('y'));
+    let Some(Effect::Copy(ids)) = session.told.pop() else { panic!("nothing was copied") };
+    let wanted: Vec<String> = (2..9_usize).map(|at| Digest::of(&at.to_le_bytes()).to_string()).collect();
+    assert_eq!(ids.lines().collect::<Vec<_>>(), wanted);
+    assert!(session.drawn(100, 24).contains("copied the identities of 7 layers"));
 }
 
 proptest! {

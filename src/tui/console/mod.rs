@@ -14,6 +14,7 @@ pub mod detach;
 pub mod dialect;
 pub mod keys;
 pub mod mouse;
+pub mod reflow;
 pub mod selection;
 
 pub mod session;

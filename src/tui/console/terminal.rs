@@ -1,6 +1,7 @@
 //! A terminal in memory: a program's output as a screen of cells with lines above it, and the answers it expects.
 
 use super::dialect::{Dialect, Question, Step};
+use super::reflow::reflow;
 use std::time::Instant;
 
 /// The smallest and largest screen that is emulated; a smaller pane shows a part.
@@ -237,51 +238,20 @@ impl Terminal {
         self.generation += 1;
     }
 
-    /// Changes the size; tells what the program is to be told.
+    /// Changes the size, lines broken anew; tells what the program is to be told.
     pub fn resize(&mut self, rows: u16, columns: u16) -> (u16, u16) {
         let (rows, columns) = bounded(rows, columns);
         if self.size() == (rows, columns) {
             return (rows, columns);
         }
-        // Both screens, whichever is shown: what is on the other one may come back.
-        let alternate = self.parser.screen().alternate_screen();
-        self.parser.process(b"\x1b[?47h");
-        self.mend(columns);
-        self.parser.process(b"\x1b[?47l");
-        self.keep_the_cursors_line(rows);
-        self.mend(columns);
-        if alternate {
-            self.parser.process(b"\x1b[?47h");
-        }
-        self.parser.screen_mut().set_size(rows, columns);
+        let (parser, back) = reflow(&mut self.parser, (rows, columns), self.limit, self.offset);
+        self.parser = parser;
         self.dialect.resize(rows, columns);
-        self.process(b"");
+        // Lines have other numbers from now on, and no fewer are gone than there can be above the screen.
+        self.gone += self.limit as u64;
         self.forget();
+        self.scroll_to(back);
         (rows, columns)
-    }
-
-    /// The emulator cuts lines off below: so those above the cursor go up first, as far as it must.
-    fn keep_the_cursors_line(&mut self, rows: u16) {
-        let row = self.parser.screen().cursor_position().0;
-        if row >= rows {
-            let up = row + 1 - rows;
-            self.process(format!("\x1b[{up}S\x1b[{}d", row + 1 - up).as_bytes());
-        }
-    }
-
-    /// A wide character that the new edge would cut in two is taken away: half of one is more than the emulator bears.
-    fn mend(&mut self, columns: u16) {
-        let (rows, before) = self.size();
-        if columns >= before {
-            return;
-        }
-        self.parser.screen_mut().set_scrollback(0);
-        let (row, column) = self.parser.screen().cursor_position();
-        let cut: Vec<u16> = (0..rows).filter(|row| self.cell(*row, columns - 1).is_some_and(vt100::Cell::is_wide)).collect();
-        for row in cut {
-            self.parser.process(format!("\x1b[{}d\x1b[{columns}G\x1b[1X", row + 1).as_bytes());
-        }
-        self.parser.process(format!("\x1b[{}d\x1b[{}G", row + 1, column + 1).as_bytes());
     }
 
     /// How many lines there are above the screen, and how many the view is scrolled back.

@@ -3,7 +3,7 @@
 use super::selection::Selection;
 use super::terminal::Terminal;
 use crate::text;
-use crate::tui::theme::Depth;
+use crate::tui::theme::{Depth, SIXTEEN};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -119,25 +119,7 @@ fn colour(colour: vt100::Color) -> Option<Color> {
 
 /// The sixteen by name, so that a theme of the real terminal applies to them.
 fn indexed(index: u8) -> Color {
-    const NAMED: [Color; 16] = [
-        Color::Black,
-        Color::Red,
-        Color::Green,
-        Color::Yellow,
-        Color::Blue,
-        Color::Magenta,
-        Color::Cyan,
-        Color::Gray,
-        Color::DarkGray,
-        Color::LightRed,
-        Color::LightGreen,
-        Color::LightYellow,
-        Color::LightBlue,
-        Color::LightMagenta,
-        Color::LightCyan,
-        Color::White,
-    ];
-    NAMED.get(usize::from(index)).copied().unwrap_or(Color::Indexed(index))
+    SIXTEEN.get(usize::from(index)).copied().unwrap_or(Color::Indexed(index))
 }
 
 /// A cell's text: nothing to interpret, and exactly as wide as the cell, whatever marks were put on it.

@@ -159,7 +159,7 @@ actions! {
     Sort "sort" "sort" 3;
     /// Turn the order round.
     ReverseSort "reverse-sort" "reverse" 1;
-    /// Copy the id, or the selected text, to the clipboard.
+    /// Copy the id, or the text, to the clipboard.
     Copy "copy" "copy" 2;
     /// Show what can be done here.
     Menu "menu" "menu" 6;

@@ -129,7 +129,7 @@ impl Consoles {
                     return Reaction::none();
                 };
                 let words = selection.text(&mut tab.terminal);
-                return Reaction::effect(Effect::Copy(words)).and(Reaction::say("copied what was selected"));
+                return Reaction::copy(words, "what was selected");
             }
             MouseEventKind::ScrollUp => tab.terminal.scroll(3),
             MouseEventKind::ScrollDown => tab.terminal.scroll(-3),

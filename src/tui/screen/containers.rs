@@ -9,15 +9,12 @@ use crate::tui::msg::News;
 use crate::tui::screen::confirm::asked;
 use crate::tui::screen::details::{Details, Tab};
 use crate::tui::screen::limits::{self, Limits};
-use crate::tui::screen::split::Split;
+use crate::tui::screen::list::{Captions, Details as _, List, ListPane};
 use crate::tui::screen::welcome::welcome;
-use crate::tui::screen::{Reaction, Screen, forms, listed};
+use crate::tui::screen::{Reaction, forms, listed};
 use crate::tui::screen::{minute, stats};
-use crate::tui::widget::frame::frame;
-use crate::tui::widget::rows::Hit;
 use crate::tui::widget::table::{Cell, Column, Row, Table};
 use crate::tui::world::World;
-use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use std::net::SocketAddr;
@@ -51,9 +48,7 @@ const MORE: [&str; 2] = ["exec…", "signal…"];
 /// The pane.
 #[derive(Debug)]
 pub struct Containers {
-    table: Table,
-    details: Details,
-    split: Split,
+    list: List<Details>,
     /// Those that do not run are shown, too.
     all: bool,
 }
@@ -61,23 +56,19 @@ pub struct Containers {
 impl Containers {
     /// The pane before the first look.
     pub fn new(world: &World) -> Self {
-        Self {
-            table: Table::new(world.config.columns.iter().copied().map(column).collect::<Vec<_>>(), None),
-            details: Details::new(world.config.log_lines),
-            split: Split::default(),
-            all: true,
-        }
+        let table = Table::new(world.config.columns.iter().copied().map(column).collect::<Vec<_>>(), None);
+        Self { list: List::new(table, Details::new(world.config.log_lines)), all: true }
     }
 
     fn refresh(&mut self, world: &World) -> Reaction {
         let rows = world.snapshot.containers.iter().filter(|c| self.all || c.state.status.is_alive()).map(|c| row(c, world)).collect();
-        self.table.set(rows);
-        self.details.look_at(self.table.selected(), world)
+        self.list.table.set(rows);
+        self.list.look(world)
     }
 
     /// Names of the chosen containers that `fits`; none is a sentence.
     fn chosen(&self, world: &World, fits: impl Fn(Status) -> bool) -> Vec<String> {
-        let keys = self.table.chosen();
+        let keys = self.list.table.chosen();
         keys.iter().filter_map(|key| world.container(key)).filter(|container| fits(container.state.status)).map(|container| container.name.clone()).collect()
     }
 
@@ -85,7 +76,7 @@ impl Containers {
         if names.is_empty() {
             return Reaction::error(otherwise);
         }
-        self.table.unmark();
+        self.list.table.unmark();
         Reaction::perform(words.iter().map(ToString::to_string).chain(names))
     }
 
@@ -105,12 +96,12 @@ impl Containers {
             }
         }
         words.extend(names);
-        self.table.unmark();
+        self.list.table.unmark();
         asked(world, "Remove", question, Reaction::perform(words))
     }
 
     fn one<'a>(&self, world: &'a World) -> Option<&'a Container> {
-        world.container(self.table.selected()?)
+        world.container(self.list.table.selected()?)
     }
 
     fn pause(&mut self, world: &World) -> Reaction {
@@ -136,90 +127,8 @@ impl Containers {
     /// The line in which limits are edited, at the row.
     fn limits(&mut self, world: &World) -> Reaction {
         let names = self.chosen(world, |status| status != Status::Removing);
-        let place = if self.split.inside { self.details.place() } else { self.table.place.line() };
+        let place = if self.list.split.inside { self.list.details.place() } else { self.list.table.place.line() };
         Limits::of(names, place, world).map_or_else(|| Reaction::error("no container is selected"), Reaction::open)
-    }
-
-    /// What is done to containers.
-    fn command(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        Some(match action {
-            Action::Stop => {
-                let names = self.chosen(world, Status::is_alive);
-                self.verb(&["stop"], names, "it does not run: there is nothing to stop")
-            }
-            Action::Start => {
-                let names = self.chosen(world, |status| matches!(status, Status::Created | Status::Exited));
-                self.verb(&["start"], names, "it runs already")
-            }
-            Action::Restart => {
-                let names = self.chosen(world, |status| status != Status::Removing);
-                self.verb(&["restart"], names, "nothing is selected")
-            }
-            Action::Pause => self.pause(world),
-            Action::Kill => {
-                let names = self.chosen(world, Status::is_alive);
-                let question = format!("Kill {} at once, without a chance to finish?", listed(&names));
-                let then = self.verb(&["kill"], names, "it does not run: there is nothing to kill");
-                if then.effects.is_empty() { then } else { asked(world, "Kill", question, then) }
-            }
-            Action::Remove => self.remove(world),
-            Action::Prune => asked(world, "Prune", "Remove all containers that do not run?", Reaction::perform(["container", "prune", "-f"])),
-            Action::Attach => match self.one(world) {
-                Some(container) => Reaction::perform(["attach", container.name.as_str()]),
-                None => Reaction::error("no container is selected"),
-            },
-            Action::Exec | Action::Shell => match self.one(world) {
-                Some(container) if container.state.status == Status::Running => {
-                    if action == Action::Exec {
-                        Reaction::effect(Effect::Shell(container.id.clone()))
-                    } else {
-                        Reaction::perform(["exec", "-it", "--toolbox", container.name.as_str()])
-                    }
-                }
-                Some(container) => Reaction::error(format!("{} does not run: start it first", container.name)),
-                None => Reaction::error("no container is selected"),
-            },
-            Action::Run => Reaction::open(forms::run(self.one(world).map_or("", |container| &container.image), world)),
-            Action::Pull => Reaction::open(forms::pull(world)),
-            Action::Rename => match self.one(world) {
-                Some(container) => Reaction::open(forms::rename(&container.name, world)),
-                None => Reaction::error("no container is selected"),
-            },
-            Action::Commit => match self.one(world) {
-                Some(container) => Reaction::open(forms::commit(&container.name, world)),
-                None => Reaction::error("no container is selected"),
-            },
-            Action::Publish => self.publish(world),
-            Action::Limits => self.limits(world),
-            Action::Copy => match self.one(world) {
-                Some(container) => Reaction::effect(Effect::Copy(container.id.to_string())).and(Reaction::say(format!("copied {}", container.id.short()))),
-                None => Reaction::none(),
-            },
-            _ => return None,
-        })
-    }
-
-    /// What is shown of the selected one.
-    fn show(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        let tab = match action {
-            Action::Logs => Tab::Logs,
-            Action::Stats => Tab::Stats,
-            Action::Machine => {
-                self.details.stats.show_machine();
-                Tab::Stats
-            }
-            Action::Processes => Tab::Processes,
-            Action::Diff => Tab::Changes,
-            Action::Inspect => Tab::Inspect,
-            Action::Open => self.details.tabs.front,
-            Action::NextTab => self.details.tabs.next(),
-            Action::PreviousTab => self.details.tabs.previous(),
-            _ => return None,
-        };
-        if !matches!(action, Action::NextTab | Action::PreviousTab) {
-            self.split.inside = true;
-        }
-        Some(self.details.turn(tab, self.table.selected(), world))
     }
 }
 
@@ -330,30 +239,33 @@ fn state_style(container: &Container, world: &World) -> ratatui::style::Style {
     }
 }
 
-impl Screen for Containers {
-    fn contexts(&self) -> Vec<Context> {
-        if self.split.inside { self.details.contexts() } else { vec![Context::Containers, Context::List] }
+impl ListPane for Containers {
+    type Details = Details;
+
+    const CONTEXT: Context = Context::Containers;
+
+    fn list(&self) -> &List<Details> {
+        &self.list
     }
 
-    fn takes(&self, action: Action) -> bool {
+    fn list_mut(&mut self) -> &mut List<Details> {
+        &mut self.list
+    }
+
+    fn does(&self, action: Action) -> bool {
         use Action as A;
-        let shows = matches!(action, A::Logs | A::Stats | A::Machine | A::Processes | A::Diff | A::Inspect | A::Open | A::NextTab | A::PreviousTab);
-        if self.split.inside {
-            // What is open already is not opened.
-            let shows = shows && action != A::Open;
-            let limits = action == A::Limits && self.details.tabs.front == Tab::Stats;
-            return shows || limits || self.details.takes(action) || self.split.takes(action);
+        if self.list.split.inside {
+            return action == A::Limits && self.list.details.tabs.front == Tab::Stats;
         }
-        let does = matches!(action, A::Attach | A::Exec | A::Shell | A::Start | A::Stop | A::Restart | A::Pause | A::Kill)
-            || matches!(action, A::Remove | A::Prune | A::Rename | A::Commit | A::Copy | A::ToggleStopped | A::Run | A::Pull | A::Publish | A::Limits);
-        shows || does || self.table.takes(action)
+        matches!(action, A::Attach | A::Exec | A::Shell | A::Start | A::Stop | A::Restart | A::Pause | A::Kill)
+            || matches!(action, A::Remove | A::Prune | A::Rename | A::Commit | A::Copy | A::ToggleStopped | A::Run | A::Pull | A::Publish | A::Limits)
     }
 
     fn fits(&self, action: Action, world: &World) -> bool {
         use Action as A;
         let any = |fits: fn(Status) -> bool| !self.chosen(world, fits).is_empty();
         match action {
-            _ if self.split.inside => true,
+            _ if self.list.split.inside => true,
             A::Start => any(|status| matches!(status, Status::Created | Status::Exited)),
             A::Stop | A::Kill | A::Attach | A::Processes => any(Status::is_alive),
             A::Pause => any(|status| matches!(status, Status::Running | Status::Paused)),
@@ -362,57 +274,115 @@ impl Screen for Containers {
             A::Publish => self.one(world).is_some_and(|container| container.state.status.is_alive() && !container.host_config.networks.is_empty()),
             A::ToggleStopped if !self.all => true,
             A::Prune | A::ToggleStopped => world.snapshot.containers.iter().any(|container| !container.state.status.is_alive()),
-            _ => self.table.counts().1 > 0,
+            _ => self.list.table.counts().1 > 0,
+        }
+    }
+
+    fn command(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        Some(match action {
+            Action::Stop => {
+                let names = self.chosen(world, Status::is_alive);
+                self.verb(&["stop"], names, "it does not run: there is nothing to stop")
+            }
+            Action::Start => {
+                let names = self.chosen(world, |status| matches!(status, Status::Created | Status::Exited));
+                self.verb(&["start"], names, "it runs already")
+            }
+            Action::Restart => {
+                let names = self.chosen(world, |status| status != Status::Removing);
+                self.verb(&["restart"], names, "nothing is selected")
+            }
+            Action::Pause => self.pause(world),
+            Action::Kill => {
+                let names = self.chosen(world, Status::is_alive);
+                let question = format!("Kill {} at once, without a chance to finish?", listed(&names));
+                let then = self.verb(&["kill"], names, "it does not run: there is nothing to kill");
+                if then.effects.is_empty() { then } else { asked(world, "Kill", question, then) }
+            }
+            Action::Remove => self.remove(world),
+            Action::Prune => asked(world, "Prune", "Remove all containers that do not run?", Reaction::perform(["container", "prune", "-f"])),
+            Action::Attach => match self.one(world) {
+                Some(container) => Reaction::perform(["attach", container.name.as_str()]),
+                None => Reaction::error("no container is selected"),
+            },
+            Action::Exec | Action::Shell => match self.one(world) {
+                Some(container) if container.state.status == Status::Running => {
+                    if action == Action::Exec {
+                        Reaction::effect(Effect::Shell(container.id.clone()))
+                    } else {
+                        Reaction::perform(["exec", "-it", "--toolbox", container.name.as_str()])
+                    }
+                }
+                Some(container) => Reaction::error(format!("{} does not run: start it first", container.name)),
+                None => Reaction::error("no container is selected"),
+            },
+            Action::Run => Reaction::open(forms::run(self.one(world).map_or("", |container| &container.image), world)),
+            Action::Pull => Reaction::open(forms::pull(world)),
+            Action::Rename => match self.one(world) {
+                Some(container) => Reaction::open(forms::rename(&container.name, world)),
+                None => Reaction::error("no container is selected"),
+            },
+            Action::Commit => match self.one(world) {
+                Some(container) => Reaction::open(forms::commit(&container.name, world)),
+                None => Reaction::error("no container is selected"),
+            },
+            Action::Publish => self.publish(world),
+            Action::Limits => self.limits(world),
+            Action::Copy => match self.one(world) {
+                Some(container) => Reaction::copy(container.id.to_string(), container.id.short()),
+                None => Reaction::none(),
+            },
+            _ => return None,
+        })
+    }
+
+    fn change(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        if action != Action::ToggleStopped {
+            return None;
+        }
+        self.all = !self.all;
+        Some(self.refresh(world))
+    }
+
+    fn hear(&mut self, news: &mut News, world: &World) -> Reaction {
+        match news {
+            News::Snapshot(_) | News::Figures(_) => self.refresh(world),
+            News::Answer(ticket, answer) => {
+                self.list.details.hear(*ticket, answer);
+                Reaction::none()
+            }
+            _ => Reaction::none(),
+        }
+    }
+
+    fn shown(&mut self, front: bool, world: &World) -> Reaction {
+        if front { self.refresh(world) } else { self.list.details.look_at(None, world) }
+    }
+
+    fn captions(&self, world: &World) -> Captions {
+        let name = self.one(world).map(|container| text::clean(&container.name).into_owned()).unwrap_or_default();
+        Captions { title: format!("Containers {}", self.list.table.counts().0), note: self.list.table.note(), empty: "", name }
+    }
+
+    fn paint(&mut self, area: Rect, frame: &mut Frame<'_>, world: &World) {
+        let details = &mut self.list.details;
+        let machine = self.list.split.inside && details.tabs.front == Tab::Stats && details.stats.about().is_some();
+        match self.list.table.counts().0 {
+            0 if machine => details.draw(area, frame.buffer_mut(), world, "", true),
+            0 => welcome(area, frame, world, self.all),
+            _ => {
+                let captions = self.captions(world);
+                self.list.draw(area, frame.buffer_mut(), world, &captions);
+            }
         }
     }
 
     fn signs(&self) -> &'static [(&'static str, &'static str)] {
-        match self.split.inside {
-            true if self.details.tabs.front == Tab::Stats => stats::SIGNS,
+        match self.list.split.inside {
+            true if self.list.details.tabs.front == Tab::Stats => stats::SIGNS,
             true => &[],
             false => minute::SIGNS,
         }
-    }
-
-    fn is_typing(&self) -> bool {
-        if self.split.inside { self.details.is_typing() } else { self.table.is_filtering() }
-    }
-
-    fn typed(&mut self, key: KeyEvent, world: &World) -> Option<Reaction> {
-        if self.split.inside {
-            return self.details.typed(key).then(Reaction::none);
-        }
-        self.table.typed(key).then(|| self.details.look_at(self.table.selected(), world))
-    }
-
-    fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
-        let taken = if self.split.inside { self.details.pasted(words) } else { self.table.pasted(words) };
-        taken.then(Reaction::none)
-    }
-
-    fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        if self.split.inside {
-            if let Some(reaction) = self.details.act(action, world) {
-                return Some(reaction);
-            }
-            if self.split.act(action) {
-                return Some(Reaction::none());
-            }
-        } else if self.table.act(action) {
-            return Some(self.details.look_at(self.table.selected(), world));
-        }
-        if action == Action::ToggleStopped {
-            self.all = !self.all;
-            return Some(self.refresh(world));
-        }
-        self.show(action, world).or_else(|| self.command(action, world))
-    }
-
-    fn trial(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        let marks = self.table.marks();
-        let reaction = self.command(action, world);
-        self.table.mark(marks);
-        reaction
     }
 
     fn more(&self, world: &World) -> Vec<String> {
@@ -427,54 +397,6 @@ impl Screen for Containers {
             (Some(label), Some(container)) if label == MORE[0] => Reaction::open(forms::exec(&container.name, world)),
             (Some(_), _) => Reaction::open(forms::kill(&self.chosen(world, Status::is_alive), world)),
             (None, _) => Reaction::none(),
-        }
-    }
-
-    fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {
-        if self.split.mouse(event) {
-            return self.details.mouse(event, self.table.selected(), world);
-        }
-        match self.table.mouse(event) {
-            Hit::Nothing => None,
-            Hit::Moved => Some(self.details.look_at(self.table.selected(), world)),
-            Hit::Opened => self.show(Action::Open, world),
-        }
-    }
-
-    fn hear(&mut self, news: &mut News, world: &World) -> Reaction {
-        match news {
-            News::Snapshot(_) | News::Figures(_) => self.refresh(world),
-            News::Answer(ticket, answer) => {
-                self.details.hear(*ticket, answer);
-                Reaction::none()
-            }
-            _ => Reaction::none(),
-        }
-    }
-
-    fn shown(&mut self, front: bool, world: &World) -> Reaction {
-        if front { self.refresh(world) } else { self.details.look_at(None, world) }
-    }
-
-    fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
-        let buffer = frame_.buffer_mut();
-        let (all, shown) = self.table.counts();
-        let machine = self.split.inside && self.details.tabs.front == Tab::Stats && self.details.stats.about().is_some();
-        if all == 0 && machine {
-            return self.details.draw(area, buffer, world, "", true);
-        }
-        if all == 0 {
-            return welcome(area, frame_, world, self.all);
-        }
-        let [list, rest] = self.split.lay(area, shown.max(1));
-        if list.height > 0 {
-            let title = format!("Containers {all}");
-            let inner = frame(list, buffer, &world.theme, &title, &self.table.note(), !self.split.inside);
-            self.table.draw(inner, buffer, &world.theme, !self.split.inside);
-        }
-        if rest.height > 0 {
-            let name = self.one(world).map(|container| text::clean(&container.name).into_owned()).unwrap_or_default();
-            self.details.draw(rest, buffer, world, &name, self.split.inside);
         }
     }
 }

@@ -3,11 +3,15 @@
 use crate::container::{Attachment, Container, MountKind, NetworkMode};
 use crate::engine::ChangeKind;
 use crate::text;
-use crate::tui::effect::{Effect, Question, Ticket};
+use crate::tui::effect::{Question, Ticket};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::Answer;
 use crate::tui::screen::Reaction;
 use crate::tui::screen::content::Content;
+use crate::tui::screen::excerpt::taken;
+use crate::tui::screen::files::copied;
+use crate::tui::screen::inquiry::Inquiry;
+use crate::tui::screen::list;
 use crate::tui::screen::prompt::Prompt;
 use crate::tui::screen::stats::Stats;
 use crate::tui::screen::tabs::{Strip, Tabs};
@@ -44,6 +48,7 @@ pub enum Tab {
 
 impl Tabs for Tab {
     const ALL: &'static [Self] = &[Self::Logs, Self::Stats, Self::Processes, Self::Changes, Self::Mounts, Self::Networks, Self::Environment, Self::Inspect];
+    const INSPECT: Self = Self::Inspect;
 
     fn name(self) -> &'static str {
         match self {
@@ -57,6 +62,17 @@ impl Tabs for Tab {
             Self::Inspect => "Inspect",
         }
     }
+
+    fn of(action: Action) -> Option<Self> {
+        Some(match action {
+            Action::Logs => Self::Logs,
+            Action::Stats | Action::Machine => Self::Stats,
+            Action::Processes => Self::Processes,
+            Action::Diff => Self::Changes,
+            Action::Inspect => Self::INSPECT,
+            _ => return None,
+        })
+    }
 }
 
 /// The details of one container.
@@ -65,7 +81,7 @@ pub struct Details {
     of: Option<String>,
     /// What of it is shown.
     pub tabs: Strip<Tab>,
-    ticket: Option<Ticket>,
+    inquiry: Inquiry,
     pager: Pager,
     /// What it changed, as a tree.
     changes: Browser,
@@ -81,7 +97,7 @@ impl Details {
         Self {
             of: None,
             tabs: Strip::new(Tab::Logs),
-            ticket: None,
+            inquiry: Inquiry::default(),
             pager: Pager::new(most, true),
             changes: Browser::new(false),
             stats: Stats::default(),
@@ -90,59 +106,40 @@ impl Details {
         }
     }
 
-    /// Where its keys are looked up.
-    pub fn contexts(&self) -> Vec<Context> {
-        match self.tabs.front {
-            Tab::Logs => vec![Context::Logs, Context::Text],
-            Tab::Stats => vec![Context::Stats, Context::Text],
-            Tab::Changes if self.has_tree() => vec![Context::Files, Context::List],
-            _ => vec![Context::Text],
-        }
-    }
-
     /// A tree is in front. What cannot be told of the changes is told as text.
     fn has_tree(&self) -> bool {
         self.tabs.front == Tab::Changes && self.pager.is_empty()
     }
 
+    fn container<'a>(&self, world: &'a World) -> Option<&'a Container> {
+        world.container(self.of.as_deref()?)
+    }
+
+    /// What a file is named after that takes what is shown.
+    fn about(&self, world: &World) -> String {
+        format!("{}-{}", self.container(world).map_or("container", |container| &container.name), self.tabs.front.name().to_lowercase())
+    }
+
     /// Turns to a tab of a container.
-    pub fn turn(&mut self, tab: Tab, of: Option<&str>, world: &World) -> Reaction {
+    fn turn(&mut self, tab: Tab, of: Option<&str>, world: &World) -> Reaction {
         if tab != self.tabs.front {
             self.tabs.front = tab;
             self.of = None;
         }
-        self.look_at(of, world)
+        list::Details::look_at(self, of, world)
     }
 
-    /// Turns to a container; nothing happens if it is the same.
-    pub fn look_at(&mut self, of: Option<&str>, world: &World) -> Reaction {
-        let container = of.and_then(|id| world.container(id));
-        if self.of.as_deref() == of {
-            self.fill(container, world);
-            return Reaction::none();
-        }
-        let mut reaction = Reaction::none();
-        if let Some(old) = self.ticket.take() {
-            reaction.effects.push(Effect::Forget(old));
-        }
-        self.of = of.map(str::to_owned);
-        self.pager = Pager::new(self.most, self.tabs.front == Tab::Logs);
-        self.changes = Browser::new(false);
-        self.stats.forget();
-        let Some(container) = container else { return reaction };
-        self.fill(Some(container), world);
+    /// The question of what is shown of a container, if it is not known without asking.
+    fn question(&self, container: &Container) -> Option<Question> {
         let id = container.id.clone();
-        let question = match self.tabs.front {
+        Some(match self.tabs.front {
             Tab::Logs => Question::Log(id),
             Tab::Stats => Question::Past(id),
             Tab::Processes => Question::Processes(id),
             Tab::Changes => Question::Changes(id),
             Tab::Inspect => Question::InspectContainer(id),
-            Tab::Mounts | Tab::Networks | Tab::Environment => return reaction,
-        };
-        let ticket = world.ticket();
-        self.ticket = Some(ticket);
-        reaction.and(Reaction::ask(ticket, question))
+            Tab::Mounts | Tab::Networks | Tab::Environment => return None,
+        })
     }
 
     /// What is known without asking.
@@ -158,7 +155,7 @@ impl Details {
 
     /// Hears an answer.
     pub fn hear(&mut self, ticket: Ticket, answer: &mut Answer) {
-        if self.ticket != Some(ticket) {
+        if !self.inquiry.is(ticket) {
             return;
         }
         match answer {
@@ -179,27 +176,37 @@ impl Details {
         Rect { height: self.area.height.min(1), ..self.area }
     }
 
-    /// Takes a key for a search.
-    pub fn typed(&mut self, key: KeyEvent) -> bool {
+    /// Does what a key stands for in the tree of changes.
+    fn walk(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        if self.changes.act(action) {
+            return Some(Reaction::none());
+        }
+        let container = self.container(world);
+        let path = self.changes.selected();
+        match (action, container, path) {
+            (Action::Open | Action::Diff, Some(container), Some(path)) => {
+                Some(Reaction::open(Content::of_container(container.id.clone(), container.name.clone(), path)))
+            }
+            (Action::Extract, Some(container), Some(path)) => Some(Prompt::out_of_container(&container.name, &path)),
+            (Action::Copy, _, Some(path)) => Some(copied(&path)),
+            // Nothing is selected that it could be done to.
+            (Action::Open | Action::Diff | Action::Extract | Action::Copy, ..) => Some(Reaction::none()),
+            _ => None,
+        }
+    }
+}
+
+impl list::Details for Details {
+    fn contexts(&self) -> Vec<Context> {
         match self.tabs.front {
-            Tab::Stats => false,
-            _ if self.has_tree() => self.changes.typed(key),
-            _ => self.pager.typed(key),
+            Tab::Logs => vec![Context::Logs, Context::Text],
+            Tab::Stats => vec![Context::Stats, Context::Text],
+            Tab::Changes if self.has_tree() => vec![Context::Files, Context::List],
+            _ => vec![Context::Text],
         }
     }
 
-    /// Takes pasted text for a search.
-    pub fn pasted(&mut self, words: &str) -> bool {
-        if self.has_tree() { self.changes.pasted(words) } else { self.pager.pasted(words) }
-    }
-
-    /// Whether a line of text has the keys.
-    pub fn is_typing(&self) -> bool {
-        if self.has_tree() { self.changes.is_filtering() } else { self.pager.is_typing() }
-    }
-
-    /// Whether an action means something to what is shown.
-    pub fn takes(&self, action: Action) -> bool {
+    fn takes(&self, action: Action) -> bool {
         if self.tabs.front == Tab::Stats {
             return self.stats.takes(action);
         }
@@ -207,52 +214,67 @@ impl Details {
             let any = self.changes.tree.count() > 0;
             return any && (self.changes.takes(action) || matches!(action, Action::Open | Action::Diff | Action::Extract | Action::Copy));
         }
-        self.pager.takes(action) || matches!(action, Action::Copy | Action::Save)
+        self.pager.takes(action)
     }
 
-    /// Does what a key stands for in the tree of changes.
-    fn walk(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        if self.changes.act(action) {
-            return Some(Reaction::none());
+    fn shows(&self, action: Action) -> bool {
+        self.tabs.turned(action).is_some()
+    }
+
+    fn show(&mut self, action: Action, of: Option<&str>, world: &World) -> Option<Reaction> {
+        let tab = self.tabs.turned(action)?;
+        if action == Action::Machine {
+            self.stats.show_machine();
         }
-        let container = self.of.as_deref().and_then(|id| world.container(id));
-        let path = self.changes.selected();
-        match (action, container, path) {
-            (Action::Open | Action::Diff, Some(container), Some(path)) => {
-                Some(Reaction::open(Content::of_container(container.id.clone(), container.name.clone(), path)))
-            }
-            (Action::Extract, Some(container), Some(path)) => Some(Prompt::out_of_container(&container.name, &path)),
-            (Action::Copy, _, Some(path)) => {
-                let path = format!("/{}", path.display());
-                Some(Reaction::say(format!("copied {path}")).and(Reaction::effect(Effect::Copy(path))))
-            }
-            // Nothing is selected that it could be done to.
-            (Action::Open | Action::Diff | Action::Extract | Action::Copy, ..) => Some(Reaction::none()),
-            _ => None,
+        Some(self.turn(tab, of, world))
+    }
+
+    fn look_at(&mut self, of: Option<&str>, world: &World) -> Reaction {
+        let container = of.and_then(|id| world.container(id));
+        if self.of.as_deref() == of {
+            self.fill(container, world);
+            return Reaction::none();
+        }
+        self.of = of.map(str::to_owned);
+        self.pager = Pager::new(self.most, self.tabs.front == Tab::Logs);
+        self.changes = Browser::new(false);
+        self.stats.forget();
+        self.fill(container, world);
+        match container.and_then(|container| self.question(container)) {
+            Some(question) => self.inquiry.ask(question, world),
+            None => self.inquiry.forget(),
         }
     }
 
-    /// Does what a key stands for.
-    pub fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
+    fn is_typing(&self) -> bool {
+        if self.has_tree() { self.changes.is_filtering() } else { self.pager.is_typing() }
+    }
+
+    fn typed(&mut self, key: KeyEvent) -> bool {
+        match self.tabs.front {
+            Tab::Stats => false,
+            _ if self.has_tree() => self.changes.typed(key),
+            _ => self.pager.typed(key),
+        }
+    }
+
+    fn pasted(&mut self, words: &str) -> bool {
+        if self.has_tree() { self.changes.pasted(words) } else { self.pager.pasted(words) }
+    }
+
+    fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
         if self.tabs.front == Tab::Stats {
-            return self.stats.act(action, world).then(Reaction::none);
+            let text = || self.stats.text(world, self.container(world));
+            return taken(action, &self.about(world), text).or_else(|| self.stats.act(action, world).then(Reaction::none));
         }
         if self.has_tree() {
             return self.walk(action, world);
         }
-        match action {
-            Action::Copy => Some(Reaction::effect(Effect::Copy(self.pager.text())).and(Reaction::say("copied what is shown"))),
-            Action::Save => {
-                let name = self.of.as_deref().and_then(|id| world.container(id)).map_or("container", |container| container.name.as_str());
-                let path = std::path::PathBuf::from(format!("{name}-{}.txt", self.tabs.front.name().to_lowercase()));
-                Some(Reaction::effect(Effect::Save(path, self.pager.text())))
-            }
-            _ => self.pager.act(action).then(Reaction::none),
-        }
+        let about = self.about(world);
+        self.pager.react(action, &about)
     }
 
-    /// Does what the mouse did.
-    pub fn mouse(&mut self, event: MouseEvent, of: Option<&str>, world: &World) -> Option<Reaction> {
+    fn mouse(&mut self, event: MouseEvent, of: Option<&str>, world: &World) -> Option<Reaction> {
         match self.tabs.clicked(event) {
             Some(tab) => Some(self.turn(tab, of, world)),
             _ if self.tabs.front == Tab::Stats => self.stats.mouse(event, world).then(Reaction::none),
@@ -265,12 +287,11 @@ impl Details {
         }
     }
 
-    /// Draws itself.
-    pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, world: &World, name: &str, focused: bool) {
+    fn draw(&mut self, area: Rect, buffer: &mut Buffer, world: &World, name: &str, focused: bool) {
         let theme = &world.theme;
         self.area = area;
         if self.tabs.front == Tab::Stats {
-            let container = self.of.as_deref().and_then(|id| world.container(id));
+            let container = self.container(world);
             let about = (self.stats.note(world), self.stats.about().unwrap_or(name));
             let inside = self.tabs.draw(area, buffer, theme, (&about.0, about.1), focused);
             return self.stats.draw(inside, buffer, world, container);

@@ -3,10 +3,11 @@
 use crate::engine::{FileKind, LayerChange, LayerEntry};
 use crate::id::LayerId;
 use crate::text::{self, size};
-use crate::tui::effect::{Effect, Question, Ticket};
+use crate::tui::effect::Question;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::{Answer, News};
 use crate::tui::screen::content::Content;
+use crate::tui::screen::inquiry::Inquiry;
 use crate::tui::screen::prompt::Prompt;
 use crate::tui::screen::{Reaction, Screen};
 use crate::tui::widget::browser::Browser;
@@ -17,6 +18,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// The screen.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub struct Files {
     layers: Vec<LayerId>,
     /// Also what the layers below hold.
     all: bool,
-    ticket: Option<Ticket>,
+    inquiry: Inquiry,
     browser: Browser,
     /// Each leaf of the tree, with the place of its layer.
     entries: Vec<(usize, LayerEntry)>,
@@ -40,14 +42,21 @@ pub struct Files {
 impl Files {
     /// Of the last of these layers, which lie upon each other, bottom first.
     pub fn new(of: impl Into<String>, layers: Vec<LayerId>, all: bool) -> Self {
-        Self { of: of.into(), layers, all, ticket: None, browser: Browser::new(true), entries: Vec::new(), sums: String::new(), failed: None, known: false }
+        Self {
+            of: of.into(),
+            layers,
+            all,
+            inquiry: Inquiry::default(),
+            browser: Browser::new(true),
+            entries: Vec::new(),
+            sums: String::new(),
+            failed: None,
+            known: false,
+        }
     }
 
     fn ask(&mut self, world: &World) -> Reaction {
-        let old = self.ticket.replace(world.ticket());
-        let forget = old.map(|old| Reaction::effect(Effect::Forget(old))).unwrap_or_default();
-        let Some(ticket) = self.ticket else { return forget };
-        forget.and(Reaction::ask(ticket, Question::Files { layers: self.layers.clone(), all: self.all }))
+        self.inquiry.ask(Question::Files { layers: self.layers.clone(), all: self.all }, world)
     }
 
     /// The selected file with the layer it comes from; a sentence if it is none that can be read.
@@ -97,6 +106,12 @@ impl Files {
     }
 }
 
+/// The path of a file inside, into the clipboard.
+pub fn copied(path: &Path) -> Reaction {
+    let path = format!("/{}", path.display());
+    Reaction::copy(path.as_str(), &path)
+}
+
 impl Screen for Files {
     fn contexts(&self) -> Vec<Context> {
         vec![Context::Files, Context::List]
@@ -129,10 +144,7 @@ impl Screen for Files {
                 self.all = !self.all;
                 self.ask(world)
             }
-            Action::Copy => {
-                let path = self.browser.selected().map(|path| format!("/{}", path.display())).unwrap_or_default();
-                Reaction::say(format!("copied {path}")).and(Reaction::effect(Effect::Copy(path)))
-            }
+            Action::Copy => self.browser.selected().map(|path| copied(&path)).unwrap_or_default(),
             _ => return None,
         })
     }
@@ -147,9 +159,8 @@ impl Screen for Files {
 
     fn hear(&mut self, news: &mut News, _world: &World) -> Reaction {
         if let News::Answer(ticket, answer) = news
-            && self.ticket == Some(*ticket)
+            && self.inquiry.ends_with(*ticket)
         {
-            self.ticket = None;
             match answer {
                 Answer::Files(files) => self.take(std::mem::take(&mut **files)),
                 Answer::Failed(sentence) => self.failed = Some(std::mem::take(sentence)),
@@ -160,11 +171,7 @@ impl Screen for Files {
     }
 
     fn shown(&mut self, front: bool, world: &World) -> Reaction {
-        match (front, self.ticket.take()) {
-            (true, _) => self.ask(world),
-            (false, Some(ticket)) => Reaction::effect(Effect::Forget(ticket)),
-            (false, None) => Reaction::none(),
-        }
+        if front { self.ask(world) } else { self.inquiry.forget() }
     }
 
     fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
@@ -175,12 +182,12 @@ impl Screen for Files {
         let inner = frame(area, buffer, theme, &format!("{what} · {}", text::clean(&self.of)), &note, true);
         let inside = if inner == area { inner } else { Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner } };
         let room = usize::from(inside.width);
-        match (&self.failed, self.ticket) {
+        match (&self.failed, self.inquiry.is_open()) {
             (Some(sentence), _) => {
                 buffer.set_stringn(inside.x, inside.y, &*text::truncate(&text::clean(sentence), room), room, theme.failed());
                 return;
             }
-            (None, Some(_)) if !self.known => {
+            (None, true) if !self.known => {
                 buffer.set_stringn(inside.x, inside.y, "Looking …", room, theme.muted());
                 return;
             }

@@ -6,7 +6,6 @@ use crate::tui::screen::{Reaction, Screen};
 use crate::tui::widget::frame::popup;
 use crate::tui::widget::pager::{Kind, Line, Pager};
 use crate::tui::world::World;
-use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
@@ -80,23 +79,17 @@ impl Screen for Help {
         self.pager.takes(action) || matches!(action, Action::Back | Action::Help | Action::Quit)
     }
 
-    fn is_typing(&self) -> bool {
-        self.pager.is_typing()
+    fn pager(&self) -> Option<&Pager> {
+        Some(&self.pager)
     }
 
-    fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
-        self.pager.typed(key).then(Reaction::none)
+    fn pager_mut(&mut self) -> Option<&mut Pager> {
+        Some(&mut self.pager)
     }
 
     fn act(&mut self, action: Action, _world: &World) -> Option<Reaction> {
-        if self.pager.act(action) {
-            return Some(Reaction::none());
-        }
-        matches!(action, Action::Back | Action::Help | Action::Quit).then(Reaction::close)
-    }
-
-    fn mouse(&mut self, event: MouseEvent, _world: &World) -> Option<Reaction> {
-        self.pager.mouse(event).then(Reaction::none)
+        let leaves = matches!(action, Action::Back | Action::Help | Action::Quit);
+        self.pager.react(action, "keys").or_else(|| leaves.then(Reaction::close))
     }
 
     fn draw(&mut self, area: Rect, frame: &mut Frame<'_>, world: &World) {

@@ -4,16 +4,18 @@ use crate::container::Container;
 use crate::engine::images::{Image, Step};
 use crate::engine::layers::Wasted;
 use crate::text::{self, size, when};
-use crate::tui::effect::{Effect, Question, Ticket};
+use crate::tui::effect::{Question, Ticket};
 use crate::tui::keymap::Action;
 use crate::tui::msg::Answer;
 use crate::tui::screen::Reaction;
 use crate::tui::screen::details::aligned;
+use crate::tui::screen::inquiry::Inquiry;
 use crate::tui::screen::lineage::command;
+use crate::tui::screen::list;
 use crate::tui::screen::tabs::{Strip, Tabs};
 use crate::tui::widget::pager::{Kind, Line, Pager};
 use crate::tui::world::World;
-use crossterm::event::MouseEvent;
+use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::os::unix::ffi::OsStrExt;
@@ -36,6 +38,7 @@ pub enum Tab {
 
 impl Tabs for Tab {
     const ALL: &'static [Self] = &[Self::Layers, Self::Waste, Self::Users, Self::Inspect];
+    const INSPECT: Self = Self::Inspect;
 
     fn name(self) -> &'static str {
         match self {
@@ -52,62 +55,44 @@ impl Tabs for Tab {
 pub struct Details {
     of: Option<String>,
     /// What of it is shown.
-    pub tabs: Strip<Tab>,
-    ticket: Option<Ticket>,
-    /// What is shown of it.
-    pub pager: Pager,
+    tabs: Strip<Tab>,
+    inquiry: Inquiry,
+    pager: Pager,
 }
 
 impl Default for Details {
     /// Of none.
     fn default() -> Self {
-        Self { of: None, tabs: Strip::new(Tab::Layers), ticket: None, pager: Pager::new(MOST, false) }
+        Self { of: None, tabs: Strip::new(Tab::Layers), inquiry: Inquiry::default(), pager: Pager::new(MOST, false) }
     }
 }
 
 impl Details {
     /// Turns to a tab of an image.
-    pub fn turn(&mut self, tab: Tab, of: Option<&str>, world: &World) -> Reaction {
+    fn turn(&mut self, tab: Tab, of: Option<&str>, world: &World) -> Reaction {
         if tab != self.tabs.front {
             self.tabs.front = tab;
             self.of = None;
         }
-        self.look_at(of, world)
+        list::Details::look_at(self, of, world)
     }
 
-    /// Turns to an image; nothing happens if it is the same.
-    pub fn look_at(&mut self, of: Option<&str>, world: &World) -> Reaction {
-        let image = of.and_then(|id| world.image(id));
-        if let (Tab::Users, Some(image)) = (self.tabs.front, image) {
-            self.pager.set(users(image, world));
+    /// The question of what is shown of an image, if it is not known without asking.
+    fn question(&self, image: &Image) -> Option<Question> {
+        let id = image.id.clone();
+        match self.tabs.front {
+            Tab::Layers => Some(Question::History(id)),
+            Tab::Waste => Some(Question::Wasted(id)),
+            Tab::Inspect => Some(Question::InspectImage(id)),
+            Tab::Users => None,
         }
-        if self.of.as_deref() == of {
-            return Reaction::none();
-        }
-        let forget = self.ticket.take().map(|old| Reaction::effect(Effect::Forget(old))).unwrap_or_default();
-        self.of = of.map(str::to_owned);
-        self.pager = Pager::new(MOST, false);
-        let Some(image) = image else { return forget };
-        let question = match self.tabs.front {
-            Tab::Layers => Question::History(image.id.clone()),
-            Tab::Waste => Question::Wasted(image.id.clone()),
-            Tab::Inspect => Question::InspectImage(image.id.clone()),
-            Tab::Users => {
-                self.pager.set(users(image, world));
-                return forget;
-            }
-        };
-        let ticket = world.ticket();
-        self.ticket = Some(ticket);
-        forget.and(Reaction::ask(ticket, question))
     }
 
     /// Hears an answer.
     pub fn hear(&mut self, ticket: Ticket, answer: &mut Answer, world: &World) {
-        if self.ticket != Some(ticket) {
+        if !self.inquiry.ends_with(ticket) {
             return;
         }
-        self.ticket = None;
         match answer {
             Answer::Whole(lines) => self.pager.set(std::mem::take(lines)),
             Answer::History(steps) => self.pager.set(history(steps, world)),
@@ -116,44 +101,74 @@ impl Details {
             _ => {}
         }
     }
+}
 
-    /// Whether an action means something to what is shown.
-    pub fn takes(&self, action: Action) -> bool {
-        self.pager.takes(action) || matches!(action, Action::Copy | Action::Save)
+impl list::Details for Details {
+    fn takes(&self, action: Action) -> bool {
+        self.pager.takes(action)
     }
 
-    /// Does what a key stands for.
-    pub fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        match action {
-            Action::Copy => Some(Reaction::effect(Effect::Copy(self.pager.text())).and(Reaction::say("copied what is shown"))),
-            Action::Save => {
-                let id = self.of.as_deref().and_then(|id| world.image(id)).map_or("image", |image| image.id.short());
-                let path = std::path::PathBuf::from(format!("{id}-{}.txt", self.tabs.front.name().to_lowercase()));
-                Some(Reaction::effect(Effect::Save(path, self.pager.text())))
-            }
-            _ => self.pager.act(action).then(Reaction::none),
+    fn shows(&self, action: Action) -> bool {
+        self.tabs.turned(action).is_some()
+    }
+
+    fn show(&mut self, action: Action, of: Option<&str>, world: &World) -> Option<Reaction> {
+        let tab = self.tabs.turned(action)?;
+        Some(self.turn(tab, of, world))
+    }
+
+    fn look_at(&mut self, of: Option<&str>, world: &World) -> Reaction {
+        let image = of.and_then(|id| world.image(id));
+        let same = self.of.as_deref() == of;
+        if !same {
+            self.of = of.map(str::to_owned);
+            self.pager = Pager::new(MOST, false);
+        }
+        if let (Tab::Users, Some(image)) = (self.tabs.front, image) {
+            self.pager.set(users(image, world));
+        }
+        match image.and_then(|image| self.question(image)) {
+            _ if same => Reaction::none(),
+            Some(question) => self.inquiry.ask(question, world),
+            None => self.inquiry.forget(),
         }
     }
 
-    /// Does what the mouse did.
-    pub fn mouse(&mut self, event: MouseEvent, of: Option<&str>, world: &World) -> Option<Reaction> {
+    fn is_typing(&self) -> bool {
+        self.pager.is_typing()
+    }
+
+    fn typed(&mut self, key: KeyEvent) -> bool {
+        self.pager.typed(key)
+    }
+
+    fn pasted(&mut self, words: &str) -> bool {
+        self.pager.pasted(words)
+    }
+
+    fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        let id = self.of.as_deref().and_then(|id| world.image(id)).map_or("image", |image| image.id.short());
+        let about = format!("{id}-{}", self.tabs.front.name().to_lowercase());
+        self.pager.react(action, &about)
+    }
+
+    fn mouse(&mut self, event: MouseEvent, of: Option<&str>, world: &World) -> Option<Reaction> {
         match self.tabs.clicked(event) {
             Some(tab) => Some(self.turn(tab, of, world)),
             _ => self.pager.mouse(event).then(Reaction::none),
         }
     }
 
-    /// Draws itself.
-    pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, world: &World, name: &str, focused: bool) {
+    fn draw(&mut self, area: Rect, buffer: &mut Buffer, world: &World, name: &str, focused: bool) {
         let theme = &world.theme;
         let note = self.pager.note();
         let inside = self.tabs.draw(area, buffer, theme, (&note, name), focused);
         if self.pager.is_empty() {
-            let words = match (self.tabs.front, self.ticket) {
+            let words = match (self.tabs.front, self.inquiry.is_open()) {
                 (Tab::Users, _) => "No container uses it.",
-                (_, Some(_)) => "Looking …",
-                (Tab::Layers, None) => "Its maker told nothing, and it has no layers.",
-                (Tab::Waste | Tab::Inspect, None) => "",
+                (_, true) => "Looking …",
+                (Tab::Layers, false) => "Its maker told nothing, and it has no layers.",
+                (Tab::Waste | Tab::Inspect, false) => "",
             };
             buffer.set_stringn(inside.x, inside.y, words, usize::from(inside.width), theme.muted());
         }

@@ -2,23 +2,17 @@
 
 use crate::engine::images::Image;
 use crate::text::{self, size, when};
-use crate::tui::effect::Effect;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::News;
 use crate::tui::screen::confirm::asked;
 use crate::tui::screen::graph::Graph;
-use crate::tui::screen::image_details::{Details, Tab};
+use crate::tui::screen::image_details::Details;
 use crate::tui::screen::lineage::{Lineage, freed};
+use crate::tui::screen::list::{Captions, Details as _, List, ListPane};
 use crate::tui::screen::prompt::Prompt;
-use crate::tui::screen::split::Split;
-use crate::tui::screen::{Reaction, Screen, forms, listed};
-use crate::tui::widget::frame::frame;
-use crate::tui::widget::rows::Hit;
+use crate::tui::screen::{Reaction, forms, listed};
 use crate::tui::widget::table::{Cell, Column, Row, Table};
 use crate::tui::world::World;
-use crossterm::event::{KeyEvent, MouseEvent};
-use ratatui::Frame;
-use ratatui::layout::Rect;
 
 const COLUMNS: &[Column] = &[
     Column { title: "NAME", least: 24, most: 60, right: false, sheds: 0 },
@@ -34,10 +28,8 @@ const COLUMNS: &[Column] = &[
 /// The pane.
 #[derive(Debug)]
 pub struct Images {
-    table: Table,
+    list: List<Details>,
     lineage: Lineage,
-    details: Details,
-    split: Split,
     /// No other pane is in front.
     front: bool,
 }
@@ -70,47 +62,24 @@ pub fn removal(world: &World, lineage: &Lineage, keys: &[String]) -> Reaction {
 impl Default for Images {
     /// The pane before the first look.
     fn default() -> Self {
-        Self { table: Table::new(COLUMNS, None), lineage: Lineage::default(), details: Details::default(), split: Split::default(), front: false }
+        Self { list: List::new(Table::new(COLUMNS, None), Details::default()), lineage: Lineage::default(), front: false }
     }
 }
 
 impl Images {
     fn refresh(&mut self, world: &World) -> Reaction {
         let rows = world.snapshot.images.iter().map(|image| row(image, &self.lineage, world)).collect();
-        self.table.set(rows);
-        self.details.look_at(self.table.selected(), world)
+        self.list.table.set(rows);
+        self.list.look(world)
     }
 
     fn one<'a>(&self, world: &'a World) -> Option<&'a Image> {
-        self.table.selected().and_then(|key| world.image(key))
-    }
-
-    /// What is done to images.
-    fn command(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        let image = self.one(world);
-        Some(match (action, image) {
-            (Action::Remove, _) => {
-                let keys = self.table.chosen();
-                self.table.unmark();
-                removal(world, &self.lineage, &keys)
-            }
-            (Action::Prune, _) => asked(world, "Prune", "Remove all images that have no name?", Reaction::perform(["image", "prune", "-f"])),
-            (Action::Pull, _) => Reaction::open(forms::pull(world)),
-            (Action::Run, Some(image)) => Reaction::open(forms::run(&name(image), world)),
-            (Action::Load, _) => Reaction::open(Prompt::new("Bring in images", "Archive", "", ["load", "-i"])),
-            (Action::Layers, image) => Reaction::open(Graph::new(image.map(|image| image.id.clone()))),
-            (Action::Push, Some(image)) => Reaction::perform(["push".to_owned(), name(image)]),
-            (Action::Tag, Some(image)) => Reaction::open(forms::tag(&name(image), world)),
-            (Action::Save, Some(_)) => self.save(world),
-            (Action::Copy, Some(image)) => Reaction::effect(Effect::Copy(image.id.to_string())).and(Reaction::say(format!("copied {}", image.id.short()))),
-            (Action::Push | Action::Tag | Action::Save | Action::Copy, None) => Reaction::error("no image is selected"),
-            _ => return None,
-        })
+        self.list.table.selected().and_then(|key| world.image(key))
     }
 
     /// The chosen images into one archive.
     fn save(&self, world: &World) -> Reaction {
-        let names: Vec<String> = self.table.chosen().iter().filter_map(|key| world.image(key)).map(name).collect();
+        let names: Vec<String> = self.list.table.chosen().iter().filter_map(|key| world.image(key)).map(name).collect();
         let file = match names.as_slice() {
             [one] => format!("{}.tar", one.rsplit('/').next().unwrap_or(one).replace([':', '@'], "-")),
             _ => "images.tar".to_owned(),
@@ -119,22 +88,9 @@ impl Images {
         Reaction::open(Prompt::new("Save to an archive", "File", file, words))
     }
 
-    /// What is shown of the selected one.
-    fn show(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        let tab = match action {
-            Action::Inspect => Tab::Inspect,
-            Action::Open => self.details.tabs.front,
-            Action::NextTab => self.details.tabs.next(),
-            Action::PreviousTab => self.details.tabs.previous(),
-            _ => return None,
-        };
-        self.split.inside |= !matches!(action, Action::NextTab | Action::PreviousTab);
-        Some(self.details.turn(tab, self.table.selected(), world))
-    }
-
     fn note(&self) -> String {
-        let note = self.table.note();
-        let keys = self.table.chosen();
+        let note = self.list.table.note();
+        let keys = self.list.table.chosen();
         if keys.len() < 2 || !self.lineage.known {
             return note;
         }
@@ -166,73 +122,49 @@ fn row(image: &Image, lineage: &Lineage, world: &World) -> Row {
     }
 }
 
-impl Screen for Images {
-    fn contexts(&self) -> Vec<Context> {
-        if self.split.inside { vec![Context::Text] } else { vec![Context::Images, Context::List] }
+impl ListPane for Images {
+    type Details = Details;
+
+    const CONTEXT: Context = Context::Images;
+
+    fn list(&self) -> &List<Details> {
+        &self.list
     }
 
-    fn takes(&self, action: Action) -> bool {
+    fn list_mut(&mut self) -> &mut List<Details> {
+        &mut self.list
+    }
+
+    fn does(&self, action: Action) -> bool {
         use Action as A;
-        let shows = matches!(action, A::Inspect | A::Open | A::NextTab | A::PreviousTab | A::Layers);
-        if self.split.inside {
-            // What is open already is not opened.
-            let shows = shows && action != A::Open;
-            return shows || self.details.takes(action) || self.split.takes(action);
-        }
         let does = matches!(action, A::Remove | A::Prune | A::Load | A::Push | A::Tag | A::Save | A::Copy | A::Pull | A::Run);
-        shows || does || self.table.takes(action)
+        action == A::Layers || (does && !self.list.split.inside)
     }
 
     fn fits(&self, action: Action, _world: &World) -> bool {
-        self.table.counts().1 > 0 || matches!(action, Action::Pull | Action::Run | Action::Load)
+        self.list.table.counts().1 > 0 || matches!(action, Action::Pull | Action::Run | Action::Load)
     }
 
-    fn is_typing(&self) -> bool {
-        if self.split.inside { self.details.pager.is_typing() } else { self.table.is_filtering() }
-    }
-
-    fn typed(&mut self, key: KeyEvent, world: &World) -> Option<Reaction> {
-        if self.split.inside {
-            return self.details.pager.typed(key).then(Reaction::none);
-        }
-        self.table.typed(key).then(|| self.details.look_at(self.table.selected(), world))
-    }
-
-    fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
-        let taken = if self.split.inside { self.details.pager.pasted(words) } else { self.table.pasted(words) };
-        taken.then(Reaction::none)
-    }
-
-    fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        if self.split.inside {
-            if let Some(reaction) = self.details.act(action, world) {
-                return Some(reaction);
+    fn command(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        let image = self.one(world);
+        Some(match (action, image) {
+            (Action::Remove, _) => {
+                let keys = self.list.table.chosen();
+                self.list.table.unmark();
+                removal(world, &self.lineage, &keys)
             }
-            if self.split.act(action) {
-                return Some(Reaction::none());
-            }
-        } else if self.table.act(action) {
-            return Some(self.details.look_at(self.table.selected(), world));
-        }
-        self.show(action, world).or_else(|| self.command(action, world))
-    }
-
-    fn trial(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        let marks = self.table.marks();
-        let reaction = self.command(action, world);
-        self.table.mark(marks);
-        reaction
-    }
-
-    fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {
-        if self.split.mouse(event) {
-            return self.details.mouse(event, self.table.selected(), world);
-        }
-        match self.table.mouse(event) {
-            Hit::Nothing => None,
-            Hit::Moved => Some(self.details.look_at(self.table.selected(), world)),
-            Hit::Opened => self.show(Action::Open, world),
-        }
+            (Action::Prune, _) => asked(world, "Prune", "Remove all images that have no name?", Reaction::perform(["image", "prune", "-f"])),
+            (Action::Pull, _) => Reaction::open(forms::pull(world)),
+            (Action::Run, Some(image)) => Reaction::open(forms::run(&name(image), world)),
+            (Action::Load, _) => Reaction::open(Prompt::new("Bring in images", "Archive", "", ["load", "-i"])),
+            (Action::Layers, image) => Reaction::open(Graph::new(image.map(|image| image.id.clone()))),
+            (Action::Push, Some(image)) => Reaction::perform(["push".to_owned(), name(image)]),
+            (Action::Tag, Some(image)) => Reaction::open(forms::tag(&name(image), world)),
+            (Action::Save, Some(_)) => self.save(world),
+            (Action::Copy, Some(image)) => Reaction::copy(image.id.to_string(), image.id.short()),
+            (Action::Push | Action::Tag | Action::Save | Action::Copy, None) => Reaction::error("no image is selected"),
+            _ => return None,
+        })
     }
 
     fn hear(&mut self, news: &mut News, world: &World) -> Reaction {
@@ -243,7 +175,7 @@ impl Screen for Images {
                 if self.lineage.hear(*ticket, answer) {
                     return self.refresh(world);
                 }
-                self.details.hear(*ticket, answer, world);
+                self.list.details.hear(*ticket, answer, world);
                 Reaction::none()
             }
             _ => Reaction::none(),
@@ -252,25 +184,15 @@ impl Screen for Images {
 
     fn shown(&mut self, front: bool, world: &World) -> Reaction {
         self.front = front;
-        if front { self.lineage.refresh(world).and(self.refresh(world)) } else { self.lineage.leave().and(self.details.look_at(None, world)) }
+        if front { self.lineage.refresh(world).and(self.refresh(world)) } else { self.lineage.leave().and(self.list.details.look_at(None, world)) }
     }
 
-    fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
-        let buffer = frame_.buffer_mut();
-        let (all, shown) = self.table.counts();
-        let [list, rest] = self.split.lay(area, if all == 0 { 0 } else { shown.max(1) });
-        if list.height > 0 {
-            let inner = frame(list, buffer, &world.theme, &format!("Images {all}"), &self.note(), !self.split.inside);
-            if all == 0 && world.looked {
-                let words = "No images yet. P pulls one from a registry, L brings some in from an archive.";
-                buffer.set_stringn(inner.x + 1, inner.y, words, usize::from(inner.width.saturating_sub(1)), world.theme.muted());
-            } else {
-                self.table.draw(inner, buffer, &world.theme, !self.split.inside);
-            }
-        }
-        if rest.height > 0 && all > 0 {
-            let name = self.one(world).map(|image| text::clean(&name(image)).into_owned()).unwrap_or_default();
-            self.details.draw(rest, buffer, world, &name, self.split.inside);
+    fn captions(&self, world: &World) -> Captions {
+        Captions {
+            title: format!("Images {}", self.list.table.counts().0),
+            note: self.note(),
+            empty: "No images yet. P pulls one from a registry, L brings some in from an archive.",
+            name: self.one(world).map(|image| text::clean(&name(image)).into_owned()).unwrap_or_default(),
         }
     }
 }

@@ -2,22 +2,23 @@
 
 mod row;
 
-use crate::text;
+use crate::text::clean;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::News;
+use crate::tui::screen::Reaction;
 use crate::tui::screen::command::CommandLine;
+use crate::tui::screen::excerpt::{taken, text};
+use crate::tui::screen::list::{Captions, List, ListPane};
 use crate::tui::screen::output::{self, Output};
-use crate::tui::screen::{Reaction, Screen};
 use crate::tui::widget::bars;
 use crate::tui::widget::frame::frame;
 use crate::tui::widget::pager::{Line, Pager};
-use crate::tui::widget::rows::Hit;
 use crate::tui::widget::table::{Column, Table};
 use crate::tui::world::World;
-use crossterm::event::{KeyEvent, MouseEvent};
+use crossterm::event::MouseEvent;
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Margin, Rect};
+use ratatui::layout::{Constraint, Layout, Margin, Position, Rect};
 use row::Entry;
 
 const COLUMNS: &[Column] = &[
@@ -31,7 +32,7 @@ const COLUMNS: &[Column] = &[
 /// The pane.
 #[derive(Debug)]
 pub struct Jobs {
-    table: Table,
+    list: List<()>,
     /// What the selected one printed.
     printed: Pager,
     areas: [Rect; 2],
@@ -49,23 +50,23 @@ impl Jobs {
         let mut printed = Pager::new(10_000, true);
         // There is no walking sideways in it.
         printed.act(Action::Wrap);
-        Self { table: Table::new(COLUMNS, None).without_marks(), printed, areas: [Rect::default(); 2] }
+        Self { list: List::new(Table::new(COLUMNS, None).without_marks(), ()), printed, areas: [Rect::default(); 2] }
     }
 
     /// Goes to what was begun here just now.
     fn begun(&mut self, world: &World) {
         self.refresh(world);
         if let Some(newest) = world.works.last() {
-            self.table.select(&Entry::Work(newest, Vec::new()).key());
+            self.list.table.select(&Entry::Work(newest, Vec::new()).key());
         }
     }
 
     fn refresh(&mut self, world: &World) {
-        self.table.set(row::entries(world).iter().map(|entry| entry.row(world)).collect());
+        self.list.table.set(row::entries(world).iter().map(|entry| entry.row(world)).collect());
     }
 
     fn selected<'a>(&self, world: &'a World) -> Option<Entry<'a>> {
-        let key = self.table.selected()?;
+        let key = self.list.table.selected()?;
         row::entries(world).into_iter().find(|entry| entry.key() == key)
     }
 
@@ -111,7 +112,7 @@ impl Jobs {
     fn details(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
         let buffer = frame_.buffer_mut();
         let Some(entry) = self.selected(world) else { return };
-        let inner = frame(area, buffer, &world.theme, &text::clean(entry.title()), "", false).inner(Margin { horizontal: 1, vertical: 0 });
+        let inner = frame(area, buffer, &world.theme, &clean(entry.title()), "", false).inner(Margin { horizontal: 1, vertical: 0 });
         let parts = match &entry {
             Entry::Work(work, _) => bars::height(&work.parts),
             Entry::Job(_) => 0,
@@ -134,75 +135,42 @@ impl Jobs {
     }
 }
 
-impl Jobs {
-    /// What is done to the selected one.
-    fn command(&self, action: Action, world: &World) -> Option<Reaction> {
-        Some(match action {
-            Action::CancelJob => self.cancel(world),
-            Action::RepeatJob => self.repeat(world),
-            Action::Open | Action::Inspect => self.open(world),
-            Action::Copy | Action::Save => {
-                let Some(entry) = self.selected(world) else { return Some(Reaction::error("no job is selected")) };
-                let text: String = Self::lines(&entry, world).iter().flat_map(|line| [line.text.as_str(), "\n"]).collect();
-                if action == Action::Save {
-                    return Some(Reaction::effect(Effect::Save(output::file_name(entry.title()), text)));
-                }
-                Reaction::effect(Effect::Copy(text)).and(Reaction::say("copied what it printed"))
-            }
-            _ => return None,
-        })
-    }
-}
+impl ListPane for Jobs {
+    type Details = ();
 
-impl Screen for Jobs {
-    fn contexts(&self) -> Vec<Context> {
-        vec![Context::Jobs, Context::List]
+    const CONTEXT: Context = Context::Jobs;
+
+    fn list(&self) -> &List<()> {
+        &self.list
     }
 
-    fn takes(&self, action: Action) -> bool {
-        self.table.takes(action) || matches!(action, Action::CancelJob | Action::RepeatJob | Action::Open | Action::Inspect | Action::Copy | Action::Save)
+    fn list_mut(&mut self) -> &mut List<()> {
+        &mut self.list
+    }
+
+    fn does(&self, action: Action) -> bool {
+        matches!(action, Action::CancelJob | Action::RepeatJob | Action::Open | Action::Inspect | Action::Copy | Action::Save)
     }
 
     fn fits(&self, action: Action, world: &World) -> bool {
         match action {
             Action::CancelJob => self.selected(world).is_some_and(|entry| entry.is_running()),
             Action::RepeatJob => self.selected(world).is_some_and(|entry| !entry.is_running()),
-            _ => self.table.counts().1 > 0,
+            _ => self.list.table.counts().1 > 0,
         }
     }
 
-    fn is_typing(&self) -> bool {
-        self.table.is_filtering()
-    }
-
-    fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
-        self.table.typed(key).then(Reaction::none)
-    }
-
-    fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
-        self.table.pasted(words).then(Reaction::none)
-    }
-
-    fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        if self.table.act(action) {
-            return Some(Reaction::none());
-        }
-        self.command(action, world)
-    }
-
-    fn trial(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        self.command(action, world)
-    }
-
-    fn mouse(&mut self, event: MouseEvent, world: &World) -> Option<Reaction> {
-        if self.areas[1].contains(ratatui::layout::Position::new(event.column, event.row)) {
-            return self.printed.mouse(event).then(Reaction::none);
-        }
-        match self.table.mouse(event) {
-            Hit::Nothing => None,
-            Hit::Moved => Some(Reaction::none()),
-            Hit::Opened => Some(self.open(world)),
-        }
+    fn command(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        Some(match action {
+            Action::CancelJob => self.cancel(world),
+            Action::RepeatJob => self.repeat(world),
+            Action::Open | Action::Inspect => self.open(world),
+            Action::Copy | Action::Save => {
+                let Some(entry) = self.selected(world) else { return Some(Reaction::error("no job is selected")) };
+                return taken(action, entry.title(), || text(&Self::lines(&entry, world)));
+            }
+            _ => return None,
+        })
     }
 
     fn hear(&mut self, news: &mut News, world: &World) -> Reaction {
@@ -222,25 +190,30 @@ impl Screen for Jobs {
         Reaction::none()
     }
 
-    fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
+    fn captions(&self, world: &World) -> Captions {
+        let (all, running) = (self.list.table.counts().0, row::entries(world).iter().filter(|entry| entry.is_running()).count());
+        Captions {
+            title: if running > 0 { format!("Jobs {all}, {running} at work") } else { format!("Jobs {all}") },
+            note: self.list.table.note(),
+            empty: "No jobs yet: whatever is done in this store is listed here, also by other processes.",
+            ..Captions::default()
+        }
+    }
+
+    fn paint(&mut self, area: Rect, frame: &mut Frame<'_>, world: &World) {
         // Times and sums change with every second, whether there are news or not.
         self.refresh(world);
-        let (all, shown) = self.table.counts();
-        let wanted = if area.height < 12 { area.height } else { (shown as u16).saturating_add(3).clamp(6, area.height / 2) };
-        let [list, rest] = Layout::vertical([Constraint::Length(wanted), Constraint::Min(0)]).areas(area);
-        self.areas = [list, rest];
-        let buffer = frame_.buffer_mut();
-        let running = row::entries(world).iter().filter(|entry| entry.is_running()).count();
-        let title = if running > 0 { format!("Jobs {all}, {running} at work") } else { format!("Jobs {all}") };
-        let inner = frame(list, buffer, &world.theme, &title, &self.table.note(), true);
-        if all == 0 {
-            let words = "No jobs yet: whatever is done in this store is listed here, also by other processes.";
-            buffer.set_stringn(inner.x + 1, inner.y, words, usize::from(inner.width.saturating_sub(1)), world.theme.muted());
-            return;
+        let (all, shown) = self.list.table.counts();
+        let wanted = if area.height < 12 || all == 0 { area.height } else { (shown as u16).saturating_add(3).clamp(6, area.height / 2) };
+        self.areas = Layout::vertical([Constraint::Length(wanted), Constraint::Min(0)]).areas(area);
+        let captions = self.captions(world);
+        self.list.draw(self.areas[0], frame.buffer_mut(), world, &captions);
+        if all > 0 && self.areas[1].height > 0 {
+            self.details(self.areas[1], frame, world);
         }
-        self.table.draw(inner, buffer, &world.theme, true);
-        if rest.height > 0 {
-            self.details(rest, frame_, world);
-        }
+    }
+
+    fn mouse_beside(&mut self, event: MouseEvent) -> bool {
+        self.areas[1].contains(Position::new(event.column, event.row)) && self.printed.mouse(event)
     }
 }

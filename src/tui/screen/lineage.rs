@@ -2,9 +2,10 @@
 
 use crate::engine::graph::{ImageGraph, ImageNode};
 use crate::text;
-use crate::tui::effect::{Effect, Question, Ticket};
+use crate::tui::effect::{Question, Ticket};
 use crate::tui::msg::Answer;
 use crate::tui::screen::Reaction;
+use crate::tui::screen::inquiry::Inquiry;
 use crate::tui::world::World;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub struct Lineage {
     pub known: bool,
     /// Why it cannot be told.
     pub failed: Option<String>,
-    ticket: Option<Ticket>,
+    inquiry: Inquiry,
     /// Of which images and containers it was asked.
     of: Option<u64>,
 }
@@ -31,29 +32,20 @@ impl Lineage {
             return Reaction::none();
         }
         self.of = Some(of);
-        let ticket = world.ticket();
-        let forget = self.forget();
-        self.ticket = Some(ticket);
-        forget.and(Reaction::ask(ticket, Question::Graph))
-    }
-
-    /// Wants no answer any more.
-    pub fn forget(&mut self) -> Reaction {
-        self.ticket.take().map(|old| Reaction::effect(Effect::Forget(old))).unwrap_or_default()
+        self.inquiry.ask(Question::Graph, world)
     }
 
     /// Asks again when it is shown next.
     pub fn leave(&mut self) -> Reaction {
         self.of = None;
-        self.forget()
+        self.inquiry.forget()
     }
 
     /// Hears an answer; false if it is to another question.
     pub fn hear(&mut self, ticket: Ticket, answer: &Answer) -> bool {
-        if self.ticket != Some(ticket) {
+        if !self.inquiry.ends_with(ticket) {
             return false;
         }
-        self.ticket = None;
         match answer {
             Answer::Graph(graph) => {
                 self.graph = Arc::clone(graph);

@@ -6,6 +6,7 @@ pub mod console;
 pub mod containers;
 pub mod content;
 pub mod details;
+pub mod excerpt;
 pub mod files;
 pub mod form;
 pub mod forms;
@@ -13,9 +14,11 @@ pub mod graph;
 pub mod help;
 pub mod image_details;
 pub mod images;
+pub mod inquiry;
 pub mod jobs;
 pub mod limits;
 pub mod lineage;
+pub mod list;
 pub mod menu;
 pub mod minute;
 pub mod networks;
@@ -30,6 +33,7 @@ pub mod welcome;
 use crate::tui::effect::{Effect, Question, Ticket};
 use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::News;
+use crate::tui::widget::pager::Pager;
 use crate::tui::world::World;
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
@@ -139,6 +143,11 @@ impl Reaction {
         Self { notice: Some(Ok(sentence.into())), ..Self::default() }
     }
 
+    /// Text into the clipboard, and a sentence about `what` that was.
+    pub fn copy(text: impl Into<String>, what: &str) -> Self {
+        Self::effect(Effect::Copy(text.into())).and(Self::say(format!("copied {what}")))
+    }
+
     /// This and, after it, what `other` wants.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
@@ -167,9 +176,19 @@ pub trait Screen: Debug + Send {
         true
     }
 
+    /// The text that it shows, if it is a text: keys for a search in it, pasted words and the wheel are that one's.
+    fn pager(&self) -> Option<&Pager> {
+        None
+    }
+
+    /// The same, to be changed.
+    fn pager_mut(&mut self) -> Option<&mut Pager> {
+        None
+    }
+
     /// A line of text has the keys: a filter, a search.
     fn is_typing(&self) -> bool {
-        false
+        self.pager().is_some_and(Pager::is_typing)
     }
 
     /// Keys that it watches for itself, in no map: as they are written, what they do in a word, and in a sentence.
@@ -183,13 +202,13 @@ pub trait Screen: Debug + Send {
     }
 
     /// Takes a key as it was typed, before it is looked up: what text is typed into does. `None`: not taken.
-    fn typed(&mut self, _key: KeyEvent, _world: &World) -> Option<Reaction> {
-        None
+    fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
+        self.pager_mut()?.typed(key).then(Reaction::none)
     }
 
     /// Takes pasted text. `None`: not taken.
-    fn pasted(&mut self, _text: &str, _world: &World) -> Option<Reaction> {
-        None
+    fn pasted(&mut self, text: &str, _world: &World) -> Option<Reaction> {
+        self.pager_mut()?.pasted(text).then(Reaction::none)
     }
 
     /// Does what a key stands for. `None`: it means nothing here.
@@ -211,8 +230,8 @@ pub trait Screen: Debug + Send {
     }
 
     /// Does what the mouse did. `None`: nothing that concerns it.
-    fn mouse(&mut self, _event: MouseEvent, _world: &World) -> Option<Reaction> {
-        None
+    fn mouse(&mut self, event: MouseEvent, _world: &World) -> Option<Reaction> {
+        self.pager_mut()?.mouse(event).then(Reaction::none)
     }
 
     /// Hears news; the world has them already.

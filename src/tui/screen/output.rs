@@ -9,7 +9,6 @@ use crate::tui::session::{CANCELLED, Work};
 use crate::tui::widget::frame::frame;
 use crate::tui::widget::pager::{Kind, Line, Pager};
 use crate::tui::world::World;
-use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
 use ratatui::widgets::{Clear, Widget};
@@ -80,48 +79,27 @@ pub fn lines(work: &Work) -> Vec<Line> {
     lines
 }
 
-/// The name of a file for what a command printed.
-pub fn file_name(title: &str) -> std::path::PathBuf {
-    let plain: String = title.chars().map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' }).take(60).collect();
-    format!("{}.txt", plain.trim_matches(['-', '.'])).into()
-}
-
 impl Screen for Output {
     fn contexts(&self) -> Vec<Context> {
         vec![Context::Logs, Context::Text]
     }
 
     fn takes(&self, action: Action) -> bool {
-        self.pager.takes(action) || matches!(action, Action::Back | Action::Quit | Action::Copy | Action::Save)
+        self.pager.takes(action) || matches!(action, Action::Back | Action::Quit)
     }
 
-    fn is_typing(&self) -> bool {
-        self.pager.is_typing()
+    fn pager(&self) -> Option<&Pager> {
+        Some(&self.pager)
     }
 
-    fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
-        self.pager.typed(key).then(Reaction::none)
-    }
-
-    fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
-        self.pager.pasted(words).then(Reaction::none)
+    fn pager_mut(&mut self) -> Option<&mut Pager> {
+        Some(&mut self.pager)
     }
 
     fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
         self.refresh(world);
-        if self.pager.act(action) {
-            return Some(Reaction::none());
-        }
-        Some(match action {
-            Action::Back | Action::Quit => self.leave(world),
-            Action::Copy => Reaction::effect(Effect::Copy(self.pager.text())).and(Reaction::say("copied what is shown")),
-            Action::Save => Reaction::effect(Effect::Save(file_name(&self.title), self.pager.text())),
-            _ => return None,
-        })
-    }
-
-    fn mouse(&mut self, event: MouseEvent, _world: &World) -> Option<Reaction> {
-        self.pager.mouse(event).then(Reaction::none)
+        let leaves = matches!(action, Action::Back | Action::Quit);
+        self.pager.react(action, &self.title).or_else(|| leaves.then(|| self.leave(world)))
     }
 
     fn hear(&mut self, news: &mut News, _world: &World) -> Reaction {
@@ -149,16 +127,5 @@ impl Screen for Output {
 
     fn floats(&self) -> bool {
         false
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_named_after_the_command_and_stay_in_this_folder() {
-        assert_eq!(file_name("volume inspect data"), std::path::Path::new("volume-inspect-data.txt"));
-        assert_eq!(file_name("inspect ../../etc/passwd"), std::path::Path::new("inspect-..-..-etc-passwd.txt"));
     }
 }

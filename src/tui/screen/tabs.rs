@@ -1,6 +1,7 @@
 //! The tabs of details: which is in front, turned by key or click.
 
 use crate::text;
+use crate::tui::keymap::Action;
 use crate::tui::theme::Theme;
 use crate::tui::widget::frame;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
@@ -12,8 +13,16 @@ pub trait Tabs: Copy + PartialEq + 'static {
     /// All, in their order.
     const ALL: &'static [Self];
 
+    /// All that is known, as a document.
+    const INSPECT: Self;
+
     /// Its name on the screen.
     fn name(self) -> &'static str;
+
+    /// The one that an action shows, wherever one is.
+    fn of(action: Action) -> Option<Self> {
+        (action == Action::Inspect).then_some(Self::INSPECT)
+    }
 }
 
 /// The tabs upon a frame.
@@ -34,14 +43,15 @@ impl<T: Tabs> Strip<T> {
         T::ALL.iter().position(|&tab| tab == self.front).unwrap_or(0)
     }
 
-    /// The next one, round in a circle.
-    pub fn next(&self) -> T {
-        T::ALL[(self.at() + 1) % T::ALL.len()]
-    }
-
-    /// The one before, round in a circle.
-    pub fn previous(&self) -> T {
-        T::ALL[(self.at() + T::ALL.len() - 1) % T::ALL.len()]
+    /// The one that an action turns to: the one in front, its neighbours round in a circle, or one with a key of its own.
+    pub fn turned(&self, action: Action) -> Option<T> {
+        let step = |by: usize| T::ALL[(self.at() + by) % T::ALL.len()];
+        match action {
+            Action::Open => Some(self.front),
+            Action::NextTab => Some(step(1)),
+            Action::PreviousTab => Some(step(T::ALL.len() - 1)),
+            _ => T::of(action),
+        }
     }
 
     /// The one that was clicked.

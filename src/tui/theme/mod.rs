@@ -9,6 +9,7 @@ mod signs;
 
 pub use depth::Depth;
 pub use gallery::Gallery;
+pub use nearest::SIXTEEN;
 pub use role::Role;
 pub use signs::Signs;
 

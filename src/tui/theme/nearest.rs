@@ -16,8 +16,8 @@ const HUES: [(i32, Color, Color); 7] = [
     (360, Color::Red, Color::LightRed),
 ];
 
-/// The first sixteen of 256, by number.
-const SIXTEEN: [Color; 16] = [
+/// The first sixteen of 256, by number: by name, so that a theme of the real terminal applies to them.
+pub const SIXTEEN: [Color; 16] = [
     Color::Black,
     Color::Red,
     Color::Green,

@@ -1,5 +1,6 @@
 //! A field of a form: what is typed or switched, and which words of a command line it stands for.
 
+use crate::text;
 use crate::tui::line::{CommandLine, Completion, Names};
 use crate::tui::theme::Theme;
 use crate::tui::widget::input::Input;
@@ -8,12 +9,18 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
+use std::borrow::Cow;
 use tui_textarea::{CursorMove, TextArea};
 
 /// The most lines of a field with several that are shown at once.
 const TALLEST: u16 = 4;
 /// Most bytes of such a field.
 const LONGEST: usize = 64 << 10;
+
+/// Whether the terminal may be shown a character as it is: a field with several lines draws what it holds.
+fn is_harmless(c: char) -> bool {
+    matches!(text::clean(c.encode_utf8(&mut [0; 4])), Cow::Borrowed(_))
+}
 
 /// Which words it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +130,7 @@ impl Field {
                 input.insert(text);
             }
             Value::Lines(area) => {
-                let lines = text.lines().map(|line| line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect());
+                let lines = text.lines().map(|line| line.chars().map(|c| if is_harmless(c) { c } else { ' ' }).collect());
                 **area = TextArea::new(lines.collect());
                 area.move_cursor(CursorMove::Bottom);
                 area.move_cursor(CursorMove::End);
@@ -223,6 +230,7 @@ impl Field {
                     KeyCode::Up if control || row == 0 => return false,
                     KeyCode::Down if control || row + 1 == area.lines().len() => return false,
                     KeyCode::Char(c) if control && !"aeukwbf".contains(c) => return false,
+                    KeyCode::Char(c) if !is_harmless(c) => return false,
                     KeyCode::Char(_) | KeyCode::Enter if !control && area.lines().iter().map(String::len).sum::<usize>() > LONGEST => return true,
                     KeyCode::Char(_)
                     | KeyCode::Enter
@@ -255,7 +263,7 @@ impl Field {
             Value::Line(input) => input.insert(words),
             Value::Lines(area) => {
                 let room = LONGEST.saturating_sub(area.lines().iter().map(String::len).sum());
-                let clean: String = words.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).take(room).collect();
+                let clean: String = words.chars().map(|c| if c == '\n' || is_harmless(c) { c } else { ' ' }).take(room).collect();
                 area.insert_str(clean);
             }
             Value::Switch(_) => {}

@@ -208,6 +208,7 @@ impl Pager {
     pub fn takes(&self, action: Action) -> bool {
         match action {
             Action::Wrap | Action::Filter | Action::Only => true,
+            Action::Copy | Action::Save => !self.lines.is_empty(),
             Action::Left | Action::Right => !self.wrap,
             Action::Follow => self.grows,
             Action::Timestamps => self.lines.back().is_some_and(|line| !line.time.is_empty()),

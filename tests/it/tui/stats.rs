@@ -260,3 +260,17 @@ fn other_signs_draw_where_braille_is_not_known() {
         assert!(!text.contains('⣿') && text.contains("cpu 50.0%"), "{text}");
     }
 }
+
+#[test]
+fn what_happened_is_copied_and_saved_as_text() {
+    let mut stage = charted(120, 30, past());
+    let Some(Effect::Copy(copied)) = pressed(&mut stage, "y").pop() else { panic!("nothing was copied") };
+    let lines: Vec<&str> = copied.lines().collect();
+    assert_eq!(lines.len(), 5, "{copied}");
+    assert_eq!(lines[0], "2023-11-16 01:55:20 +0000  ●  started");
+    assert_eq!(lines[4], "2023-11-16 01:59:48 +0000  ✗  out of memory: the kernel killed tail (4711) at the limit of /kapal");
+    assert_eq!(pressed(&mut stage, "ctrl-s"), [Effect::Save("web-stats.txt".into(), copied)]);
+    stage.sees("copied what is shown");
+    // Of the machine nothing is told in words.
+    assert!(pressed(&mut stage, "m y ctrl-s").is_empty());
+}

@@ -4,15 +4,15 @@ use crate::engine::contents::Difference;
 use crate::engine::layers::Head;
 use crate::id::{ContainerId, LayerId};
 use crate::text::{self, size};
-use crate::tui::effect::{Effect, Question, Ticket};
+use crate::tui::effect::Question;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::{Answer, News};
+use crate::tui::screen::inquiry::Inquiry;
 use crate::tui::screen::prompt::Prompt;
 use crate::tui::screen::{Reaction, Screen};
 use crate::tui::widget::frame::{self, frame};
 use crate::tui::widget::pager::{Kind, Line, Pager};
 use crate::tui::world::World;
-use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use std::os::unix::ffi::OsStrExt;
@@ -33,7 +33,7 @@ enum Source {
 pub struct Content {
     source: Source,
     path: PathBuf,
-    ticket: Option<Ticket>,
+    inquiry: Inquiry,
     pager: Pager,
     head: Option<Head>,
     difference: Option<Box<Difference>>,
@@ -43,7 +43,7 @@ pub struct Content {
 
 impl Content {
     fn new(source: Source, path: PathBuf) -> Self {
-        Self { source, path, ticket: None, pager: Pager::new(lines::MOST + 16, false), head: None, difference: None, hex: false, failed: false }
+        Self { source, path, inquiry: Inquiry::default(), pager: Pager::new(lines::MOST + 16, false), head: None, difference: None, hex: false, failed: false }
     }
 
     /// The content of a layer's file; `path` is relative to the root.
@@ -88,46 +88,34 @@ impl Screen for Content {
     }
 
     fn takes(&self, action: Action) -> bool {
-        self.pager.takes(action) || matches!(action, Action::Save | Action::Extract | Action::Copy) || (action == Action::ToggleHex && self.bytes().is_some())
+        self.pager.takes(action) || matches!(action, Action::Save | Action::Extract) || (action == Action::ToggleHex && self.bytes().is_some())
     }
 
-    fn is_typing(&self) -> bool {
-        self.pager.is_typing()
+    fn pager(&self) -> Option<&Pager> {
+        Some(&self.pager)
     }
 
-    fn typed(&mut self, key: KeyEvent, _world: &World) -> Option<Reaction> {
-        self.pager.typed(key).then(Reaction::none)
-    }
-
-    fn pasted(&mut self, words: &str, _world: &World) -> Option<Reaction> {
-        self.pager.pasted(words).then(Reaction::none)
+    fn pager_mut(&mut self) -> Option<&mut Pager> {
+        Some(&mut self.pager)
     }
 
     fn act(&mut self, action: Action, _world: &World) -> Option<Reaction> {
-        if self.pager.act(action) {
-            return Some(Reaction::none());
-        }
         Some(match action {
             Action::ToggleHex if self.bytes().is_some() => {
                 self.hex = !self.hex;
                 self.fill();
                 Reaction::none()
             }
+            // The file itself, not as much of it as is shown.
             Action::Save | Action::Extract => self.save(),
-            Action::Copy => Reaction::effect(Effect::Copy(self.pager.text())).and(Reaction::say("copied what is shown")),
-            _ => return None,
+            _ => return self.pager.react(action, ""),
         })
-    }
-
-    fn mouse(&mut self, event: MouseEvent, _world: &World) -> Option<Reaction> {
-        self.pager.mouse(event).then(Reaction::none)
     }
 
     fn hear(&mut self, news: &mut News, _world: &World) -> Reaction {
         if let News::Answer(ticket, answer) = news
-            && self.ticket == Some(*ticket)
+            && self.inquiry.ends_with(*ticket)
         {
-            self.ticket = None;
             match answer {
                 Answer::Content(head) => {
                     self.hex = head.is_binary();
@@ -149,19 +137,14 @@ impl Screen for Content {
     }
 
     fn shown(&mut self, front: bool, world: &World) -> Reaction {
-        match (front, self.ticket.take()) {
-            (true, _) => {
-                let question = match &self.source {
-                    Source::Layer(layer) => Question::Content(layer.clone(), self.path.clone()),
-                    Source::Container(id, _) => Question::Difference(id.clone(), self.path.clone()),
-                };
-                let ticket = world.ticket();
-                self.ticket = Some(ticket);
-                Reaction::ask(ticket, question)
-            }
-            (false, Some(ticket)) => Reaction::effect(Effect::Forget(ticket)),
-            (false, None) => Reaction::none(),
+        if !front {
+            return self.inquiry.forget();
         }
+        let question = match &self.source {
+            Source::Layer(layer) => Question::Content(layer.clone(), self.path.clone()),
+            Source::Container(id, _) => Question::Difference(id.clone(), self.path.clone()),
+        };
+        self.inquiry.ask(question, world)
     }
 
     fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
@@ -183,7 +166,7 @@ impl Screen for Content {
         let inner = frame(area, buffer, theme, &path, &notes.join("  "), true);
         let inside = if inner == area { inner } else { Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner } };
         if self.pager.is_empty() {
-            let words = if self.ticket.is_some() { "Looking …" } else { "It is empty." };
+            let words = if self.inquiry.is_open() { "Looking …" } else { "It is empty." };
             buffer.set_stringn(inside.x, inside.y, words, usize::from(inside.width), theme.muted());
             return;
         }

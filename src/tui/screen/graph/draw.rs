@@ -4,8 +4,9 @@ use super::Graph;
 use super::rows::{self, Line, Row};
 use crate::engine::graph::{ImageGraph, ImageNode};
 use crate::text::{self, size, when, width};
+use crate::tui::screen::details::aligned;
 use crate::tui::screen::lineage::command;
-use crate::tui::screen::listed;
+use crate::tui::screen::{excerpt, listed};
 use crate::tui::theme::Theme;
 use crate::tui::widget::frame::{frame, scrollbar};
 use crate::tui::world::World;
@@ -86,6 +87,27 @@ impl Graph {
     }
 }
 
+/// The graph as it is unfolded, as lines of text.
+pub(super) fn text(lines: &[Line], graph: &ImageGraph, theme: &Theme) -> String {
+    let row = |line: &Line| {
+        let (bytes, share, said, _) = columns_of(graph, &line.row, theme);
+        let (sign, _) = sign(graph, &line.row, theme);
+        vec![format!("{}{sign} {}", line.branch, name(graph, &line.row)), bytes.map(size::decimal).unwrap_or_default(), share, said]
+    };
+    excerpt::text(&aligned(&["LAYER", "SIZE", "IN", "MADE BY"].map(str::to_owned), &lines.iter().map(row).collect::<Vec<_>>()))
+}
+
+/// The sign of a line.
+fn sign(graph: &ImageGraph, row: &Row, theme: &Theme) -> (&'static str, Style) {
+    match row {
+        Row::Layer(layer) if graph.layers[*layer].images.len() > 1 => ("●", theme.text()),
+        Row::Layer(_) => ("○", theme.muted()),
+        Row::Image(_) => ("◆", theme.title()),
+        Row::Container(_) => ("◇", theme.text()),
+        Row::Fold(_) => ("⋮", theme.faint()),
+    }
+}
+
 /// What stands behind the sign.
 fn name(graph: &ImageGraph, row: &Row) -> String {
     match row {
@@ -115,13 +137,7 @@ fn draw(line: &Line, rails: &[bool], label: u16, graph: &ImageGraph, area: Rect,
         }
         x += 1;
     }
-    let (sign, plain) = match &line.row {
-        Row::Layer(layer) if graph.layers[*layer].images.len() > 1 => ("●", theme.text()),
-        Row::Layer(_) => ("○", theme.muted()),
-        Row::Image(_) => ("◆", theme.title()),
-        Row::Container(_) => ("◇", theme.text()),
-        Row::Fold(_) => ("⋮", theme.faint()),
-    };
+    let (sign, plain) = sign(graph, &line.row, theme);
     let mut write = |x: u16, words: &str, room: u16, style: Style| {
         let room = usize::from(room.min(area.right().saturating_sub(x)));
         if room > 0 {

@@ -5,9 +5,9 @@ mod rows;
 
 use crate::engine::graph::ImageGraph;
 use crate::id::{ImageId, LayerId};
-use crate::tui::effect::Effect;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::News;
+use crate::tui::screen::excerpt::taken;
 use crate::tui::screen::files::Files;
 use crate::tui::screen::images;
 use crate::tui::screen::lineage::Lineage;
@@ -118,14 +118,19 @@ impl Graph {
         }
     }
 
-    fn copied(&self) -> Option<String> {
+    /// The identity of what is selected into the clipboard; of a fold those of all that it hides.
+    fn copy(&self) -> Option<Reaction> {
         let graph = &self.lineage.graph;
-        Some(match self.row()? {
+        let id = match self.row()? {
             Row::Layer(layer) => graph.layers[*layer].id.to_string(),
             Row::Image(image) => graph.images[*image].id.to_string(),
             Row::Container(container) => graph.containers[*container].id.to_string(),
-            Row::Fold(_) => return None,
-        })
+            Row::Fold(layers) => {
+                let ids: Vec<String> = layers.iter().map(|&layer| graph.layers[layer].id.to_string()).collect();
+                return Some(Reaction::copy(ids.join("\n"), &format!("the identities of {} layers", layers.len())));
+            }
+        };
+        Some(Reaction::copy(id.as_str(), &id))
     }
 }
 
@@ -136,7 +141,8 @@ impl Screen for Graph {
 
     fn takes(&self, action: Action) -> bool {
         use Action as A;
-        Rows::takes(action) || matches!(action, A::Open | A::Diff | A::Left | A::Right | A::Layers | A::Remove | A::Copy)
+        let takes = matches!(action, A::Open | A::Diff | A::Left | A::Right | A::Layers | A::Remove);
+        takes || Rows::takes(action) || (matches!(action, A::Copy | A::Save) && !self.lines.is_empty())
     }
 
     fn fits(&self, action: Action, world: &World) -> bool {
@@ -163,11 +169,8 @@ impl Screen for Graph {
                 Some(image) => images::removal(world, &self.lineage, &[image.id.to_string()]),
                 None => Reaction::error("layers go with the last image that has them: select an image"),
             },
-            Action::Copy => match self.copied() {
-                Some(id) => Reaction::say(format!("copied {id}")).and(Reaction::effect(Effect::Copy(id))),
-                None => Reaction::none(),
-            },
-            _ => return None,
+            Action::Copy => self.copy().unwrap_or_default(),
+            _ => return taken(action, "layers", || draw::text(&self.lines, &self.lineage.graph, &world.theme)),
         })
     }
 

@@ -5,10 +5,11 @@ use super::rows::{self, Rates};
 use crate::container::NetworkMode;
 use crate::container::network::Forward;
 use crate::text;
-use crate::tui::effect::{Effect, Ticket};
+use crate::tui::effect::Ticket;
 use crate::tui::keymap::{Action, Context};
 use crate::tui::msg::Answer;
 use crate::tui::screen::Reaction;
+use crate::tui::screen::list;
 use crate::tui::screen::tabs::{Strip, Tabs};
 use crate::tui::widget::pager::{Kind, Line, Pager};
 use crate::tui::widget::rows::Hit;
@@ -37,6 +38,7 @@ pub enum Tab {
 
 impl Tabs for Tab {
     const ALL: &'static [Self] = &[Self::Members, Self::Ports, Self::Map, Self::Inspect];
+    const INSPECT: Self = Self::Inspect;
 
     fn name(self) -> &'static str {
         match self {
@@ -53,12 +55,15 @@ impl Tabs for Tab {
 pub struct Details {
     of: Option<String>,
     /// What of it is shown.
-    pub tabs: Strip<Tab>,
+    tabs: Strip<Tab>,
     members: Table,
     ports: Table,
-    /// Its map.
-    pub map: Map,
+    map: Map,
     pager: Pager,
+    /// What links carry.
+    pub carried: Rates,
+    /// No other pane is in front: somebody looks.
+    pub front: bool,
 }
 
 impl Default for Details {
@@ -71,34 +76,26 @@ impl Default for Details {
             ports: Table::new(rows::PORTS, None).without_marks(),
             map: Map::default(),
             pager: Pager::new(MOST, false),
+            carried: Rates::new(),
+            front: false,
         }
     }
 }
 
 impl Details {
-    /// Turns to a network, as it is now; `shown` if anybody looks.
-    pub fn look_at(&mut self, of: Option<&str>, carried: &Rates, shown: bool, world: &World) -> Reaction {
-        if self.of.as_deref() != of {
-            self.of = of.map(str::to_owned);
-            self.pager = Pager::new(MOST, false);
-            // Another network's lines, even if they are of the same containers: nothing stays selected.
-            self.map.clear();
-        }
-        let key = of.unwrap_or_default();
-        self.members.set(rows::members(world, key, carried));
-        self.ports.set(rows::ports(world, key));
-        self.map.set(world.network(key).map(entries).unwrap_or_default());
-        if self.tabs.front == Tab::Inspect {
-            self.pager.set(inspected(world, key));
-        }
-        self.map.look(shown && self.tabs.front == Tab::Map, world)
+    /// Turns to a tab of a network.
+    fn turn(&mut self, tab: Tab, of: Option<&str>, world: &World) -> Reaction {
+        self.tabs.front = tab;
+        list::Details::look_at(self, of, world)
     }
 
-    /// Turns to a tab.
-    pub fn turn(&mut self, tab: Tab, carried: &Rates, world: &World) -> Reaction {
-        self.tabs.front = tab;
-        let of = self.of.clone();
-        self.look_at(of.as_deref(), carried, true, world)
+    /// The text in front, if it is text.
+    fn text(&mut self) -> Option<&mut Pager> {
+        match self.tabs.front {
+            Tab::Inspect => Some(&mut self.pager),
+            Tab::Map if self.map.reading => Some(&mut self.map.told),
+            _ => None,
+        }
     }
 
     fn table(&self) -> Option<&Table> {
@@ -129,15 +126,6 @@ impl Details {
         }
     }
 
-    /// Where its keys are looked up.
-    pub fn contexts(&self) -> Vec<Context> {
-        match self.tabs.front {
-            Tab::Map => self.map.contexts(),
-            Tab::Inspect => vec![Context::Text],
-            Tab::Members | Tab::Ports => vec![Context::Networks, Context::List],
-        }
-    }
-
     /// Text is shown and has the keys: none of them does anything to the network.
     pub fn is_text(&self) -> bool {
         self.tabs.front == Tab::Inspect || (self.tabs.front == Tab::Map && self.map.reading)
@@ -148,8 +136,87 @@ impl Details {
         self.map.hear(ticket, answer);
     }
 
-    /// Takes a key for a search or a filter.
-    pub fn typed(&mut self, key: KeyEvent) -> bool {
+    /// Into the clipboard: where a port or a member is.
+    fn copy(&self, world: &World) -> Reaction {
+        let of_member = || {
+            let berths = world.network(self.of.as_deref()?)?;
+            let name = self.container(world)?;
+            let place = berths.members.iter().find(|(member, _)| member == name).map(|(_, place)| place)?;
+            place.addresses.first().map(|(address, _)| address.to_string())
+        };
+        self.forward(world).map(rows::here).or_else(of_member).map(|place| Reaction::copy(place.as_str(), &place)).unwrap_or_default()
+    }
+
+    /// What stands there if there is nothing to show.
+    fn empty(&self, key: &str) -> Option<&'static str> {
+        let mode = rows::mode(key);
+        match (self.tabs.front, mode) {
+            (Tab::Members, _) if self.members.counts().0 == 0 => Some("No running container is on it."),
+            (Tab::Ports, Some(_)) => Some("Nothing is published here: ports are published by way of networks that containers have a place on."),
+            (Tab::Ports, None) if self.ports.counts().0 == 0 => Some("Nothing is published by way of it."),
+            (Tab::Map, Some(NetworkMode::Host)) => {
+                Some("Containers here use this machine's own network: what they listen on is reached at its addresses, with no rule of kapal's between.")
+            }
+            (Tab::Map, Some(_)) => Some("Containers here have a loopback link alone: nobody reaches them, and they reach nobody."),
+            (Tab::Map, None) if self.map.entries.is_empty() => Some("No running container is on it, so that nothing leads anywhere."),
+            _ => None,
+        }
+    }
+}
+
+impl list::Details for Details {
+    fn contexts(&self) -> Vec<Context> {
+        match self.tabs.front {
+            Tab::Map => self.map.contexts(),
+            Tab::Inspect => vec![Context::Text],
+            Tab::Members | Tab::Ports => vec![Context::Networks, Context::List],
+        }
+    }
+
+    fn takes(&self, action: Action) -> bool {
+        match self.tabs.front {
+            Tab::Members => action == Action::Copy || self.members.takes(action),
+            Tab::Ports => action == Action::Copy || self.ports.takes(action),
+            Tab::Map => (action == Action::Copy && !self.map.reading) || self.map.takes(action),
+            Tab::Inspect => self.pager.takes(action),
+        }
+    }
+
+    fn shows(&self, action: Action) -> bool {
+        self.tabs.turned(action).is_some()
+    }
+
+    fn show(&mut self, action: Action, of: Option<&str>, world: &World) -> Option<Reaction> {
+        let tab = self.tabs.turned(action)?;
+        Some(self.turn(tab, of, world))
+    }
+
+    fn look_at(&mut self, of: Option<&str>, world: &World) -> Reaction {
+        if self.of.as_deref() != of {
+            self.of = of.map(str::to_owned);
+            self.pager = Pager::new(MOST, false);
+            // Another network's lines, even if they are of the same containers: nothing stays selected.
+            self.map.clear();
+        }
+        let key = of.unwrap_or_default();
+        self.members.set(rows::members(world, key, &self.carried));
+        self.ports.set(rows::ports(world, key));
+        self.map.set(world.network(key).map(entries).unwrap_or_default());
+        if self.tabs.front == Tab::Inspect {
+            self.pager.set(inspected(world, key));
+        }
+        self.map.look(self.front && self.tabs.front == Tab::Map, world)
+    }
+
+    fn is_typing(&self) -> bool {
+        match self.table() {
+            Some(table) => table.is_filtering(),
+            None if self.tabs.front == Tab::Map => self.map.reading && self.map.told.is_typing(),
+            None => self.pager.is_typing(),
+        }
+    }
+
+    fn typed(&mut self, key: KeyEvent) -> bool {
         match self.tabs.front {
             Tab::Members => self.members.typed(key),
             Tab::Ports => self.ports.typed(key),
@@ -158,8 +225,7 @@ impl Details {
         }
     }
 
-    /// Takes pasted text for a search or a filter.
-    pub fn pasted(&mut self, words: &str) -> bool {
+    fn pasted(&mut self, words: &str) -> bool {
         match self.tabs.front {
             Tab::Members => self.members.pasted(words),
             Tab::Ports => self.ports.pasted(words),
@@ -168,66 +234,30 @@ impl Details {
         }
     }
 
-    /// Whether a line of text has the keys.
-    pub fn is_typing(&self) -> bool {
-        match self.table() {
-            Some(table) => table.is_filtering(),
-            None if self.tabs.front == Tab::Map => self.map.reading && self.map.told.is_typing(),
-            None => self.pager.is_typing(),
+    fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
+        if matches!(action, Action::Copy | Action::Save) {
+            let about = format!(
+                "{}-{}",
+                self.of.as_deref().and_then(|key| world.network(key)).map_or("network", |berths| &berths.network.name),
+                self.tabs.front.name().to_lowercase()
+            );
+            return match self.text() {
+                Some(text) => text.react(action, &about),
+                None => Some(self.copy(world)),
+            };
         }
-    }
-
-    /// Whether an action means something to what is shown.
-    pub fn takes(&self, action: Action) -> bool {
-        let own = match self.table() {
-            Some(table) => table.takes(action),
-            None if self.tabs.front == Tab::Map => self.map.takes(action),
-            None => self.pager.takes(action) || action == Action::Save,
+        let taken = match self.tabs.front {
+            Tab::Members => self.members.act(action),
+            Tab::Ports => self.ports.act(action),
+            Tab::Map => self.map.act(action),
+            Tab::Inspect => self.pager.act(action),
         };
-        own || action == Action::Copy
+        taken.then(|| self.map.look(self.tabs.front == Tab::Map, world))
     }
 
-    /// Does what a key stands for.
-    pub fn act(&mut self, action: Action, world: &World) -> Option<Reaction> {
-        match action {
-            Action::Copy => Some(self.copy(world)),
-            Action::Save if self.tabs.front == Tab::Inspect => {
-                let name = self.of.as_deref().and_then(|key| world.network(key)).map_or("network", |berths| berths.network.name.as_str());
-                Some(Reaction::effect(Effect::Save(std::path::PathBuf::from(format!("{name}-inspect.txt")), self.pager.text())))
-            }
-            _ => {
-                let taken = match self.tabs.front {
-                    Tab::Members => self.members.act(action),
-                    Tab::Ports => self.ports.act(action),
-                    Tab::Map => self.map.act(action),
-                    Tab::Inspect => self.pager.act(action),
-                };
-                taken.then(|| self.map.look(self.tabs.front == Tab::Map, world))
-            }
-        }
-    }
-
-    /// Into the clipboard: where a port or a member is, or the text.
-    fn copy(&self, world: &World) -> Reaction {
-        let copied = match self.tabs.front {
-            Tab::Inspect => return Reaction::effect(Effect::Copy(self.pager.text())).and(Reaction::say("copied what is shown")),
-            Tab::Map if self.map.reading => return Reaction::effect(Effect::Copy(self.map.told.text())).and(Reaction::say("copied what is shown")),
-            _ => self.forward(world).map(rows::here).or_else(|| {
-                let berths = world.network(self.of.as_deref()?)?;
-                let name = self.container(world)?;
-                berths.members.iter().find(|(member, _)| member == name).and_then(|(_, place)| place.addresses.first()).map(|(address, _)| address.to_string())
-            }),
-        };
-        match copied {
-            Some(copied) => Reaction::say(format!("copied {copied}")).and(Reaction::effect(Effect::Copy(copied))),
-            None => Reaction::none(),
-        }
-    }
-
-    /// Does what the mouse did.
-    pub fn mouse(&mut self, event: MouseEvent, carried: &Rates, world: &World) -> Option<Reaction> {
+    fn mouse(&mut self, event: MouseEvent, of: Option<&str>, world: &World) -> Option<Reaction> {
         if let Some(tab) = self.tabs.clicked(event) {
-            return Some(self.turn(tab, carried, world));
+            return Some(self.turn(tab, of, world));
         }
         let taken = match self.tabs.front {
             Tab::Members => self.members.mouse(event) != Hit::Nothing,
@@ -238,8 +268,7 @@ impl Details {
         taken.then(|| self.map.look(self.tabs.front == Tab::Map, world))
     }
 
-    /// Draws itself.
-    pub fn draw(&mut self, area: Rect, buffer: &mut Buffer, carried: &Rates, world: &World, name: &str, focused: bool) {
+    fn draw(&mut self, area: Rect, buffer: &mut Buffer, world: &World, name: &str, focused: bool) {
         let theme = &world.theme;
         let note = match self.table() {
             Some(table) => table.note(),
@@ -260,25 +289,9 @@ impl Details {
         match (self.tabs.front, world.network(&key)) {
             (Tab::Members, _) => self.members.draw(table, buffer, theme, focused),
             (Tab::Ports, _) => self.ports.draw(table, buffer, theme, focused),
-            (Tab::Map, Some(berths)) => self.map.draw(inside, buffer, berths, carried, theme, focused),
+            (Tab::Map, Some(berths)) => self.map.draw(inside, buffer, berths, &self.carried, theme, focused),
             (Tab::Map, None) => {}
             (Tab::Inspect, _) => self.pager.draw(inside, buffer, theme),
-        }
-    }
-
-    /// What stands there if there is nothing to show.
-    fn empty(&self, key: &str) -> Option<&'static str> {
-        let mode = rows::mode(key);
-        match (self.tabs.front, mode) {
-            (Tab::Members, _) if self.members.counts().0 == 0 => Some("No running container is on it."),
-            (Tab::Ports, Some(_)) => Some("Nothing is published here: ports are published by way of networks that containers have a place on."),
-            (Tab::Ports, None) if self.ports.counts().0 == 0 => Some("Nothing is published by way of it."),
-            (Tab::Map, Some(NetworkMode::Host)) => {
-                Some("Containers here use this machine's own network: what they listen on is reached at its addresses, with no rule of kapal's between.")
-            }
-            (Tab::Map, Some(_)) => Some("Containers here have a loopback link alone: nobody reaches them, and they reach nobody."),
-            (Tab::Map, None) if self.map.entries.is_empty() => Some("No running container is on it, so that nothing leads anywhere."),
-            _ => None,
         }
     }
 }

@@ -116,6 +116,7 @@ impl Stats {
             A::Back => self.held.is_some(),
             A::Machine | A::Follow | A::Left | A::Right | A::Home | A::End => true,
             A::PageUp | A::PageDown if self.pages > 1 => true,
+            A::Copy | A::Save => !self.machine && !self.past().occurrences.is_empty(),
             _ => !self.machine && Story::takes(action),
         }
     }
@@ -191,6 +192,11 @@ impl Stats {
         self.held.as_ref().map_or(&self.past, |held| &held.past)
     }
 
+    /// What happened to a container, as lines of text.
+    pub fn text(&self, world: &World, container: Option<&Container>) -> String {
+        story::text(&self.past().occurrences, world, id(container))
+    }
+
     /// The moments that are shown, and how long each lasts.
     fn moments<'a>(&'a self, world: &'a World) -> (Cow<'a, [Moment]>, i64) {
         if self.machine {
@@ -241,7 +247,7 @@ impl Stats {
         let (rest, story) = if self.machine { (area, None) } else { story::share(area) };
         if let Some(place) = story {
             let past = self.held.as_ref().map_or(&self.past, |held| &held.past);
-            self.story.draw(place, buffer, world, &past.occurrences, container.map_or("", |container| container.id.as_str()));
+            self.story.draw(place, buffer, world, &past.occurrences, id(container));
         } else {
             self.story.hide();
         }
@@ -276,6 +282,10 @@ impl Stats {
         };
         words.to_owned()
     }
+}
+
+fn id(container: Option<&Container>) -> &str {
+    container.map_or("", |container| container.id.as_str())
 }
 
 /// What is not counted, in a sentence; empty if all is.

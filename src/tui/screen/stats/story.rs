@@ -117,6 +117,15 @@ impl Story {
     }
 }
 
+/// What happened, a line each, with the day: text is read later, and from its beginning, so that the oldest comes first.
+pub fn text(occurrences: &[Occurrence], world: &World, id: &str) -> String {
+    let line = |occurrence: &Occurrence| {
+        let (sign, _) = look(&occurrence.what, world.signs, &world.theme);
+        format!("{}  {sign}  {}\n", occurrence.at.to_zoned(world.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %z"), sentence(&occurrence.what, id))
+    };
+    occurrences.iter().map(line).collect()
+}
+
 /// The marks of what happened, those of what is worst last: they are seen where several fall together.
 pub fn marks(occurrences: &[Occurrence], world: &World) -> Vec<Mark> {
     let mut all: Vec<(u8, Mark)> = occurrences
