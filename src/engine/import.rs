@@ -39,7 +39,7 @@ pub struct Import {
 /// A blob that is written as the archive comes.
 enum Copy {
     /// The archive's own bytes.
-    Kept(BlobWriter),
+    Kept(Box<BlobWriter>),
     /// Compressed here: what is pushed or saved later is small then, too.
     Made(Box<GzEncoder<BlobWriter>>),
 }
@@ -48,7 +48,7 @@ impl Copy {
     fn of(writer: BlobWriter, compression: Compression) -> Self {
         match compression {
             Compression::Plain => Self::Made(Box::new(GzEncoder::new(writer, flate2::Compression::new(6)))),
-            Compression::Gzip | Compression::Zstd => Self::Kept(writer),
+            Compression::Gzip | Compression::Zstd => Self::Kept(Box::new(writer)),
         }
     }
 
@@ -84,7 +84,7 @@ impl Engine {
         let staging = driver.stage().map_err(failed)?;
         let mut copy = Copy::of(self.content().writer().map_err(failed)?, compression);
         let into: &mut (dyn io::Write + Send) = match &mut copy {
-            Copy::Kept(writer) => writer,
+            Copy::Kept(writer) => &mut **writer,
             Copy::Made(encoder) => &mut **encoder,
         };
         let Unpacked { diff, extracted, .. } = unpack(archive, compression, Some(into), staging.lock.as_fd(), &Limits::default()).map_err(unread)?;
