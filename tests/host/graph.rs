@@ -288,7 +288,7 @@ fn what_is_saved_loads_here_and_in_skopeo() {
     };
     assert!(read("docker-archive", "docker").contains("rootfs"));
     let back = store.path("back.tar");
-    let from = format!("oci:{}:box-1", Registry::get().layout.display());
+    let from = format!("oci:{}", Registry::get().source("box:1"));
     tool("skopeo", &["copy", "-q", &from, &format!("docker-archive:{}:back:1", back.display())]);
     assert!(store.ok(&["load", "-i", back.to_str().unwrap()]).contains("back:1"));
     assert_eq!(store.ok(&["run", "--rm", "back:1", "echo", "loaded"]), "loaded");

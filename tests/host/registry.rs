@@ -1,19 +1,21 @@
-//! Debian's registry on a free port of loopback, with the images of this suite, once for all its tests.
+//! Debian's registry on a free port of loopback, once for all tests of the suite, with the images that they ask for.
 
 use crate::images;
 use crate::store::{tool, until};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
 /// A registry that runs as long as this process.
 pub struct Registry {
     address: String,
-    /// The OCI layout that the images were pushed from.
-    pub layout: PathBuf,
+    folder: PathBuf,
+    /// The images that are there. Making all of them takes minutes on a slow machine, and most tests want one.
+    made: Mutex<BTreeSet<String>>,
     /// Its end is how the keeper learns that this process is gone.
     _keeper: ChildStdin,
 }
@@ -25,9 +27,35 @@ impl Registry {
         REGISTRY.get_or_init(Self::start)
     }
 
-    /// The full name of one of its images.
+    /// The full name of one of its images, which is made when it is asked for first; or of one that is not there.
     pub fn name(&self, image: &str) -> String {
+        self.provide(image.split(':').next().unwrap());
         format!("{}/{image}", self.address)
+    }
+
+    /// Where one of its images was pushed from, as other tools name it: an OCI layout and its tag there.
+    pub fn source(&self, image: &str) -> String {
+        self.provide(image.split(':').next().unwrap());
+        format!("{}:{}", self.layout().display(), image.replace(':', "-"))
+    }
+
+    fn layout(&self) -> PathBuf {
+        self.folder.join("oci")
+    }
+
+    fn provide(&self, name: &str) {
+        if ["volume", "point"].contains(&name) {
+            self.provide("box");
+        }
+        // An image that could not be made is tried again, and fails the next test, too.
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if made.contains(name) || !images::make(&self.folder, &self.layout(), name) {
+            return;
+        }
+        crate::store::enter_network();
+        let from = format!("oci:{}:{name}-1", self.layout().display());
+        tool("skopeo", &["copy", "-q", "--dest-tls-verify=false", &from, &format!("docker://{}/{name}:1", self.address)]);
+        made.insert(name.to_owned());
     }
 
     fn start() -> Self {
@@ -45,15 +73,9 @@ impl Registry {
         )
         .unwrap();
         let keeper = keep(&folder, &config);
-        let layout = folder.join("oci");
-        images::make(&folder, &layout);
+        tool("umoci", &["init", "--layout", folder.join("oci").to_str().unwrap()]);
         until("the registry listens", || TcpStream::connect(&address).is_ok());
-        for tag in tool("umoci", &["ls", "--layout", layout.to_str().unwrap()]).lines() {
-            let (name, version) = tag.split_once('-').unwrap();
-            let from = format!("oci:{}:{tag}", layout.display());
-            tool("skopeo", &["copy", "-q", "--dest-tls-verify=false", &from, &format!("docker://{address}/{name}:{version}")]);
-        }
-        Self { address, layout, _keeper: keeper }
+        Self { address, folder, made: Mutex::default(), _keeper: keeper }
     }
 }
 

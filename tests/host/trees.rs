@@ -94,8 +94,7 @@ fn extracted(driver: &'static str, image: &str) -> Option<Tree> {
 fn unpacked(image: &str) -> Tree {
     let folder = tempfile::Builder::new().prefix("unpacked-").tempdir_in(crate::store::ground()).unwrap();
     let bundle = folder.path().join("bundle");
-    let from = format!("{}:{}", Registry::get().layout.display(), image.replace(':', "-"));
-    tool("umoci", &["unpack", "--image", &from, bundle.to_str().unwrap()]);
+    tool("umoci", &["unpack", "--image", &Registry::get().source(image), bundle.to_str().unwrap()]);
     tree(&bundle.join("rootfs"))
 }
 
