@@ -13,6 +13,7 @@ pub mod past;
 pub mod place;
 pub mod port;
 pub mod restart;
+pub mod signal;
 pub mod state;
 pub mod update;
 

@@ -97,6 +97,18 @@ fn range(text: &str) -> Option<(u16, u16)> {
     (first <= last).then_some((first, last))
 }
 
+/// What `EXPOSE` and `--expose` mean, `PORT[-PORT][/PROTOCOL]`, each port as configurations have it: `80/tcp`.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn exposed(text: &str) -> Result<Vec<String>, String> {
+    let shown = || text.chars().take(100).collect::<String>();
+    if text.contains(':') {
+        return Err(format!("invalid port {:?}: it is the container's own; expected PORT[-PORT][/tcp|udp|sctp]", shown()));
+    }
+    Ok(PortBinding::parse(text)?.iter().map(|port| format!("{}/{}", port.inside, port.protocol.as_str())).collect())
+}
+
 impl PortBinding {
     /// What `-p` means: `[[ADDRESS:][PORT[-PORT]]:]INSIDE[-INSIDE][/PROTOCOL]`, one wish for each port inside.
     ///

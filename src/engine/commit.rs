@@ -1,6 +1,6 @@
 //! An image made from what a container changed.
 
-use super::images::{NewImage, new_name};
+use super::images::{NewImage, new_tag};
 use super::{Engine, Error, Result};
 use crate::container::Container;
 use crate::graph::diff::{Changed, Limits, pack_changes};
@@ -35,7 +35,7 @@ const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 impl Engine {
     /// Makes an image from what a container changed.
     pub fn commit(&self, container: &Container, how: &Commit) -> Result<ImageId> {
-        let name = how.reference.as_deref().map(new_name).transpose()?;
+        let name = how.reference.as_deref().map(new_tag).transpose()?;
         if container.is_host_image() {
             return Err(Error::invalid("a container on the host image has no image to build on").hint("`kapal export` writes its files"));
         }

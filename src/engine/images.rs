@@ -92,6 +92,15 @@ pub fn new_name(text: &str) -> Result<Reference> {
     Ok(name)
 }
 
+/// A tag that an image is to get: a name without a digest.
+pub fn new_tag(text: &str) -> Result<Reference> {
+    let name = new_name(text)?;
+    if name.digest().is_some() {
+        return Err(Error::invalid(format!("{}: a tag cannot be a digest, that is what an image has by itself", shown(text))));
+    }
+    Ok(name)
+}
+
 /// `linux/amd64` and the like.
 pub fn own_platform() -> String {
     format!("linux/{}", crate::graph::image::architecture())

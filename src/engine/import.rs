@@ -5,7 +5,7 @@
 //!      └────► decompression ─► diff id, files of the one layer
 //! ```
 
-use super::images::new_name;
+use super::images::new_tag;
 use super::{Engine, Error, Kind, Result};
 use crate::container::Config;
 use crate::graph::content::BlobWriter;
@@ -18,7 +18,7 @@ use crate::graphdb::BlobRow;
 use crate::graphdriver::Unsaid;
 use crate::id::{Digest, ImageId, LayerId};
 use flate2::write::GzEncoder;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::os::fd::AsFd;
 
 /// How an image is made from an archive.
@@ -65,7 +65,7 @@ impl Engine {
     /// Makes an image of one layer from a tar archive, compressed or not. The names of the extended attributes that this file
     /// system could not keep come with it.
     pub fn import<R: Read + Send>(&self, archive: R, how: &Import) -> Result<(ImageId, Vec<String>)> {
-        let name = how.reference.as_deref().map(new_name).transpose()?;
+        let name = how.reference.as_deref().map(new_tag).transpose()?;
         let mut config = Config::default();
         for line in &how.changes {
             config.change(line).map_err(Error::invalid)?;
@@ -73,12 +73,10 @@ impl Engine {
         let kind = |e: &io::Error| if matches!(e.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) { Kind::Corrupt } else { Kind::Failed };
         let unread = |e: io::Error| Error::new(kind(&e), format!("cannot import {}: {e}", how.origin));
         let failed = |e: io::Error| Error::io("cannot make the new layer", &e);
-        let mut archive = BufReader::with_capacity(BUFFER, archive);
+        let (compression, archive) = sniff(BufReader::with_capacity(BUFFER, archive)).map_err(unread)?;
         // An empty image is two blocks of noughts: this is what is left of a command before a pipe that failed.
-        if archive.fill_buf().map_err(unread)?.is_empty() {
-            return Err(Error::new(Kind::Corrupt, format!("cannot import {}: nothing came, expected a tar archive", how.origin)));
-        }
-        let compression = sniff(&mut archive).map_err(unread)?;
+        let compression =
+            compression.ok_or_else(|| Error::new(Kind::Corrupt, format!("cannot import {}: nothing came, expected a tar archive", how.origin)))?;
         let held = self.bring_in()?;
         let driver = self.graph()?;
         let staging = driver.stage().map_err(failed)?;

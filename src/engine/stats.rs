@@ -31,8 +31,8 @@ pub struct Sampler {
 
 /// A container that is looked at.
 struct Watched {
-    /// The first process that it had when it was first seen: with another one its counters are others.
-    pid: i32,
+    /// Its life, by the first process and when it was started: in another one its counters are others.
+    life: (i32, Option<jiff::Timestamp>),
     /// `None` if there was no room for its files.
     meter: Option<Box<dyn Meter>>,
     now: Sample,
@@ -61,7 +61,7 @@ impl Sampler {
     /// is raised as needed.
     ///
     /// # Errors
-    /// Cgroup files that are there and cannot be read.
+    /// Cgroup files that are there and cannot be read, the first of them; of all others there is a sample.
     pub fn sample(&mut self, containers: &[Container]) -> Result<usize> {
         let running = || containers.iter().filter(|container| container.state.status.is_alive());
         let count = running().count();
@@ -69,14 +69,19 @@ impl Sampler {
             self.room = make_room(count);
         }
         self.round += 1;
-        let mut found = 0;
+        let (mut found, mut fault) = (0, None);
         for container in running() {
-            let there = self.read(container).map_err(|e| Error::io(format_args!("cannot tell what container {} uses", container.name), &e))?;
-            found += usize::from(there);
+            match self.read(container) {
+                Ok(there) => found += usize::from(there),
+                Err(error) => _ = fault.get_or_insert((&container.name, error)),
+            }
         }
         let round = self.round;
         self.watched.retain(|_, watched| watched.round == round);
-        Ok(found)
+        match fault {
+            Some((name, error)) => Err(Error::io(format_args!("cannot tell what container {name} uses"), &error)),
+            None => Ok(found),
+        }
     }
 
     /// What a container used when the last sample was taken; `None` if it was not in it.
@@ -96,8 +101,8 @@ impl Sampler {
 
     /// Whether the container was there to be read.
     fn read(&mut self, container: &Container) -> io::Result<bool> {
-        let (pid, round) = (container.state.pid, self.round);
-        if let Some(watched) = self.watched.get_mut(&container.id).filter(|watched| watched.pid == pid)
+        let (life, round) = ((container.state.pid, container.state.started_at), self.round);
+        if let Some(watched) = self.watched.get_mut(&container.id).filter(|watched| watched.life == life)
             && let Some(meter) = &mut watched.meter
         {
             let mut usage = watched.before.take().map(|old| old.usage).unwrap_or_default();
@@ -108,8 +113,8 @@ impl Sampler {
             }
         }
         // Not seen before, or started again since: its cgroup and its namespaces are others.
-        let before = self.watched.remove(&container.id).filter(|watched| watched.pid == pid && watched.meter.is_none());
-        let network = matches!(container.host_config.network_mode, NetworkMode::None | NetworkMode::Networks(_)).then_some(pid);
+        let before = self.watched.remove(&container.id).filter(|watched| watched.life == life && watched.meter.is_none());
+        let network = matches!(container.host_config.network_mode, NetworkMode::None | NetworkMode::Networks(_)).then_some(life.0);
         let detail = self.detail;
         let Some(mut meter) = self.driver(container)?.meter(&container.id, network, detail)? else { return Ok(false) };
         let mut usage = Usage::default();
@@ -118,7 +123,7 @@ impl Sampler {
         }
         let now = Sample { at: Instant::now(), usage };
         let meter = (self.watched.len() < self.room).then_some(meter);
-        self.watched.insert(container.id.clone(), Watched { pid, meter, now, before: before.map(|watched| watched.now), round });
+        self.watched.insert(container.id.clone(), Watched { life, meter, now, before: before.map(|watched| watched.now), round });
         Ok(true)
     }
 

@@ -4,7 +4,7 @@ use super::invalid;
 use crate::id::Digest;
 use flate2::bufread::MultiGzDecoder;
 use ring::digest::{Context, SHA256};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 
 /// How much is read at once, bytes.
 pub const BUFFER: usize = 256 << 10;
@@ -128,12 +128,22 @@ impl Compression {
     }
 }
 
-/// Looks at a stream's first bytes without taking them.
+/// The bytes that tell a compression.
+const MAGIC: usize = 6;
+
+/// A stream whose first bytes were looked at.
+pub type Sniffed<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
+
+/// Looks at a stream's first bytes, however few come at a time; how it is compressed, `None` if nothing came at all, and the
+/// whole stream.
 ///
 /// # Errors
 /// As [`Compression::of_magic`], and those of the stream.
-pub fn sniff(stream: &mut impl BufRead) -> io::Result<Compression> {
-    Compression::of_magic(stream.fill_buf()?)
+pub fn sniff<R: Read>(mut stream: R) -> io::Result<(Option<Compression>, Sniffed<R>)> {
+    let mut start = Vec::with_capacity(MAGIC);
+    stream.by_ref().take(MAGIC as u64).read_to_end(&mut start)?;
+    let compression = if start.is_empty() { None } else { Some(Compression::of_magic(&start)?) };
+    Ok((compression, io::Cursor::new(start).chain(stream)))
 }
 
 /// What is below a decoder; remembers whether a fault was its own.
@@ -214,11 +224,21 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    /// Gives one byte at a time.
+    struct Drops<'a>(&'a [u8]);
+
+    impl Read for Drops<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let most = buffer.len().min(1);
+            self.0.read(&mut buffer[..most])
+        }
+    }
+
     fn all(bytes: &[u8]) -> io::Result<Vec<u8>> {
-        let mut stream = bytes;
-        let compression = sniff(&mut stream)?;
+        // As a pipe may give it: a byte at a time.
+        let (compression, stream) = sniff(Drops(bytes))?;
         let mut read = Vec::new();
-        let mut decompressed = decompress(stream, compression)?;
+        let mut decompressed = decompress(stream, compression.unwrap_or(Compression::Plain))?;
         decompressed.read_to_end(&mut read)?;
         decompressed.finish()?;
         Ok(read)

@@ -1,5 +1,6 @@
 //! `cp`: files between a container and this machine.
 
+use super::input::Input;
 use crate::container::Container;
 use crate::engine::{Error, Job, JobContext, Result};
 use crate::graph::diff::{Form, Limits, Pack, extract, pack_tree};
@@ -80,7 +81,8 @@ fn copy(job: &Copy, context: &JobContext) -> Result<u64> {
         (Side::Archive, Side::Container(container, path)) => {
             let root = context.engine.root_for(&container, &path, true)?;
             let folder = folder_in(root.as_fd(), &path).map_err(|e| failed(&job.target, &e))?;
-            let done = extract(std::io::stdin().lock(), folder.as_fd(), Form::Files, &Limits::default()).map_err(|e| failed(&job.target, &e))?;
+            let done = extract(Input::open(None, context)?, folder.as_fd(), Form::Files, &Limits::default());
+            let done = done.map_err(|e| context.check().err().unwrap_or_else(|| failed(&job.target, &e)))?;
             Ok(done.bytes)
         }
         (Side::Container(container, path), Side::Here(target)) => {

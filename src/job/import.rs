@@ -1,13 +1,12 @@
 //! `import`: an image made from an archive of a file system.
 
-use super::load::Asked;
+use super::input::Input;
 use crate::engine::import::Import as How;
 use crate::engine::{Error, Job, JobContext, Result};
 use crate::graph::manifest::Platform;
 use crate::id::ImageId;
 use clap::Args;
-use std::fs::File;
-use std::io::Read;
+use std::path::Path;
 
 /// Make an image from a tar archive of a file system, as `export` writes it
 #[derive(Args, Clone, Debug)]
@@ -34,11 +33,11 @@ impl Job for Import {
     const VERB: &'static str = "import";
 
     fn title(&self) -> String {
-        format!("import {} {}", self.file, self.reference.as_deref().unwrap_or_default())
+        format!("import {} {}", self.file, self.reference.as_deref().unwrap_or_default()).trim_end().to_owned()
     }
 
     async fn run(self, context: JobContext) -> Result<ImageId> {
-        if self.file.starts_with("http://") || self.file.starts_with("https://") {
+        if ["http://", "https://"].iter().any(|scheme| self.file.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))) {
             return Err(Error::invalid(format!("cannot import {}: addresses are not fetched", self.file)).hint(format!(
                 "curl -fL {} | kapal import - {}",
                 self.file,
@@ -52,14 +51,10 @@ impl Job for Import {
 
 impl Import {
     fn import(self, platform: Option<Platform>, context: &JobContext) -> Result<ImageId> {
-        let input: Box<dyn Read + Send> = match self.file.as_str() {
-            "-" => Box::new(std::io::stdin()),
-            path => Box::new(File::open(path).map_err(|e| Error::io(format_args!("cannot read {path}"), &e))?),
-        };
+        let input = Input::open(Some(Path::new(&self.file)).filter(|path| *path != Path::new("-")), context)?;
         let how = How { origin: self.file, message: self.message, changes: self.change, platform, reference: self.reference };
-        let made = context.engine.import(Asked { input, context }, &how);
-        context.check()?;
-        let (image, unkept) = made?;
+        let made = context.engine.import(input, &how);
+        let (image, unkept) = made.map_err(|error| context.check().err().unwrap_or(error))?;
         for name in unkept {
             context.say(format!("WARNING: this file system cannot hold the extended attribute {name}"));
         }
@@ -67,7 +62,13 @@ impl Import {
     }
 }
 
+/// What the image is to say that it is for. It is written down as it stands: a name that no image has would never be found out.
 fn platform(text: &str) -> Result<Platform> {
+    const ARCHITECTURES: &[&str] = &["386", "amd64", "arm", "arm64", "loong64", "mips64le", "ppc64le", "riscv64", "s390x"];
     let known: crate::registry::Platform = text.parse().map_err(|error| Error::invalid(format!("--platform: {error}")))?;
+    if known.os != "linux" || !ARCHITECTURES.contains(&known.architecture.as_str()) {
+        let expected = format!("expected linux and one of {}", ARCHITECTURES.join(", "));
+        return Err(Error::invalid(format!("--platform {known}: no image for it would run anywhere: {expected}")).hint("linux/arm64, for example"));
+    }
     Ok(Platform { os: known.os, architecture: known.architecture, variant: known.variant.unwrap_or_default() })
 }

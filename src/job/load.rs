@@ -1,5 +1,6 @@
 //! `load`: images read from an archive.
 
+use super::input::Input;
 use super::layers::{self, Wanted};
 use crate::engine::images::NewImage;
 use crate::engine::{BlobRow, Error, Job, JobContext, Kind, Result};
@@ -60,33 +61,15 @@ impl Job for Load {
 }
 
 fn read(job: &Load, context: &JobContext) -> Result<Vec<Found>> {
-    let input: Box<dyn Read> = match &job.input {
-        Some(path) => Box::new(std::fs::File::open(path).map_err(|e| Error::io(format_args!("cannot read {}", path.display()), &e))?),
-        None => Box::new(std::io::stdin().lock()),
-    };
+    let input = Input::open(job.input.as_deref(), context)?;
     let platform = Platform { os: "linux".to_owned(), architecture: crate::graph::image::architecture().to_owned(), variant: String::new() };
-    archive::load(Asked { input, context }, context.engine.content(), &platform, &Limits::default()).map_err(|error| {
+    archive::load(input, context.engine.content(), &platform, &Limits::default()).map_err(|error| {
         if let Err(cancelled) = context.check() {
             return cancelled;
         }
         let kind = if error.kind() == std::io::ErrorKind::InvalidData { Kind::Corrupt } else { Kind::Failed };
         Error::new(kind, format!("cannot load: {error}"))
     })
-}
-
-/// An input that ends with an error once the job was called off.
-pub(super) struct Asked<'a, R> {
-    pub input: R,
-    pub context: &'a JobContext,
-}
-
-impl<R: Read> Read for Asked<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.context.is_cancelled() {
-            return Err(std::io::Error::other("cancelled"));
-        }
-        self.input.read(buffer)
-    }
 }
 
 async fn enter(found: Found, context: &JobContext) -> Result<Loaded> {

@@ -23,6 +23,7 @@ pub mod image_prune;
 pub mod images;
 pub mod import;
 pub mod info;
+mod input;
 pub mod inspect;
 pub mod jobs;
 pub mod kill;

@@ -77,7 +77,7 @@ pub fn config(options: &ContainerOptions, image: Config) -> Result<Config> {
         )));
     }
     for port in &options.expose {
-        config.exposed_ports.insert(if port.contains('/') { port.clone() } else { format!("{port}/tcp") });
+        config.exposed_ports.extend(crate::container::port::exposed(port).map_err(|why| Error::invalid(format!("--expose: {why}")))?);
     }
     config.tty = options.tty;
     config.open_stdin = options.interactive;

@@ -1,6 +1,6 @@
 //! `tag`: another name for an image.
 
-use crate::engine::{Error, Job, JobContext, Result};
+use crate::engine::{Job, JobContext, Result};
 use clap::Args;
 
 /// Give an image another name
@@ -23,10 +23,7 @@ impl Job for Tag {
     async fn run(self, context: JobContext) -> Result<()> {
         context
             .blocking(move |context| {
-                let target = crate::engine::images::new_name(&self.target)?;
-                if target.digest().is_some() {
-                    return Err(Error::invalid(format!("{}: a tag cannot be a digest, that is what an image has by itself", self.target)));
-                }
+                let target = crate::engine::images::new_tag(&self.target)?;
                 let image = context.engine.image(&self.source)?;
                 context.engine.db().set_tag(context.engine.graph()?.name(), &target.to_string(), image.id.as_str(), false)?;
                 context.engine.tell_of("image", "tag", image.id.as_str(), &target.familiar());

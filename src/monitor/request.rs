@@ -4,7 +4,6 @@ use super::etc;
 use super::protocol::Request;
 use super::session::{Session, say};
 use crate::container::past::Happening;
-use nix::sys::signal::Signal;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -134,15 +133,7 @@ impl Session<'_> {
     }
 }
 
-/// A stop signal's number from its name or number.
+/// The number of a container's own stop signal.
 fn stop_signal(text: Option<&str>) -> Option<i32> {
-    let text = text?.to_ascii_uppercase();
-    if let Ok(number) = text.parse::<i32>() {
-        return (1..=64).contains(&number).then_some(number);
-    }
-    let name = if text.starts_with("SIG") { text } else { format!("SIG{text}") };
-    if let Some(more) = name.strip_prefix("SIGRTMIN+") {
-        return more.parse::<i32>().ok().map(|n| 34 + n).filter(|n| *n <= 64);
-    }
-    name.parse::<Signal>().ok().map(|signal| signal as i32)
+    text.and_then(crate::container::signal::number)
 }

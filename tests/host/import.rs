@@ -1,8 +1,12 @@
 //! Images made from archives of file systems.
 
-use crate::store::{Store, finish, tool};
+use crate::store::{Store, finish, status_of, tool, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs;
-use std::process::Command;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
 
 #[test]
 fn what_is_exported_is_imported() {
@@ -75,10 +79,44 @@ fn what_is_no_archive_leaves_nothing() {
     assert!(store.fails(1, &["import", "/nowhere.tar"]).contains("/nowhere.tar"));
     assert!(store.fails(1, &["import", "-c", "FROM x", "-", "bad:1"]).contains("FROM x"));
     assert!(store.fails(1, &["import", "-", "host"]).contains("reserved"));
+    let digest = format!("x@sha256:{}", "1".repeat(64));
+    assert!(store.fails(1, &["import", "-", &digest]).contains("cannot be a digest"));
+    for platform in ["linux", "foo", "linux/nonsense", "windows/amd64"] {
+        assert!(store.fails(1, &["import", "--platform", platform, "-"]).contains("expected linux and one of"), "{platform}");
+    }
     assert_eq!(store.ok(&["images", "-q"]), "");
     for folder in ["root/blobs/sha256", &format!("root/{}/layers", crate::store::ground())] {
         let left: Vec<_> = fs::read_dir(store.path(folder)).into_iter().flatten().flatten().collect();
         assert!(left.is_empty(), "{left:?}");
     }
     store.is_consistent();
+}
+
+#[test]
+fn who_waits_for_an_archive_that_does_not_come_can_be_called_off() {
+    let Some(store) = Store::new() else { return };
+    store.ok(&["create", "--name", "holds", "host", "true"]);
+    let begin = finish(Command::new("tar").args(["-C", "/etc", "-cf", "-", "passwd"]), None).bytes;
+    for verb in [&["import", "-", "late:1"][..], &["load"], &["cp", "-", "holds:/tmp"]] {
+        for (signal, status) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+            let mut child = store.command(verb).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+            // Something comes, and then nothing more, from one who does not go away.
+            let mut input = child.stdin.take().unwrap();
+            input.write_all(&begin[..1024]).unwrap();
+            until("it has read that", || is_empty(&input));
+            kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+            let said = child.wait_with_output().unwrap();
+            assert_eq!((status_of(said.status), String::from_utf8_lossy(&said.stderr).trim()), (status, "kapal: cancelled"), "{verb:?} {signal}");
+            // It did not give up waiting for itself: what it had begun is gone.
+            let staging = store.path(&format!("root/{}/staging", crate::store::ground()));
+            let left: Vec<_> = fs::read_dir(staging).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
+            assert!(left.is_empty(), "{verb:?} {signal}: {left:?}");
+        }
+    }
+    store.is_consistent();
+}
+
+/// Whether all that was written into a pipe has been read.
+fn is_empty(pipe: &impl AsFd) -> bool {
+    rustix::io::ioctl_fionread(pipe).unwrap() == 0
 }

@@ -61,9 +61,8 @@ pub struct Loaded {
 /// `InvalidData` and `NotFound` for what is wrong with the archive, those of the stream and the file system. Nothing
 /// is left in the store then, except after a fault of the file system at the very end, unnamed blobs.
 pub fn load<R: Read>(stream: R, content: &Content, platform: &Platform, limits: &Limits) -> io::Result<Vec<Loaded>> {
-    let mut stream = BufReader::with_capacity(BUFFER, stream);
-    let compression = sniff(&mut stream)?;
-    let mut plain = decompress(stream, compression)?;
+    let (compression, stream) = sniff(BufReader::with_capacity(BUFFER, stream))?;
+    let mut plain = decompress(stream, compression.unwrap_or(Compression::Plain))?;
     let members = Members::read(&mut plain, content, limits)?;
     plain.finish()?;
     let mut all = Vec::new();

@@ -82,16 +82,19 @@ fn join(old: &mut Parser, new: &mut Parser, back: usize) -> usize {
     while is_wider && typed.end < used && read(old, typed.end).1 {
         typed.end += 1;
     }
-    for row in 0..used {
+    let mut row = 0;
+    while row < used && !pen.is_full {
         let (cells, goes_on) = read(old, row);
-        pen.row(row, &cells);
-        if (!goes_on || typed.contains(&row)) && row + 1 < used {
-            pen.bytes.extend_from_slice(b"\r\n");
-            pen.at = (pen.at.0 + 1, 0);
+        pen.row(row, rows, &cells);
+        row += 1;
+        if (!goes_on || typed.contains(&(row - 1))) && row < used {
+            pen.next_row(b"\r\n");
         }
         new.process(&pen.bytes);
         pen.bytes.clear();
     }
+    // What is left out lies below the screen.
+    let (used, end) = (row, if pen.is_full { row } else { end });
     if pen.old[SAVED].0 >= used {
         pen.new[SAVED] = (pen.at.0 + 1 + pen.old[SAVED].0 - used, pen.old[SAVED].1.min(pen.columns - 1));
     }
@@ -160,11 +163,25 @@ struct Pen {
     new: [Place; 4],
     /// The character before the cursor, if that stands behind the last column.
     edge: Option<Cell>,
+    /// The last row that finds room on the screen with the cursor's own.
+    last: usize,
+    /// There was more than finds room.
+    is_full: bool,
 }
 
 impl Pen {
     fn new(columns: u16) -> Self {
-        Self { columns: usize::from(columns), bytes: Vec::new(), at: (0, 0), look: None, old: [(0, 0); 4], new: [(0, 0); 4], edge: None }
+        Self {
+            columns: usize::from(columns),
+            bytes: Vec::new(),
+            at: (0, 0),
+            look: None,
+            old: [(0, 0); 4],
+            new: [(0, 0); 4],
+            edge: None,
+            last: usize::MAX,
+            is_full: false,
+        }
     }
 
     /// The places in these columns of a row are here now.
@@ -176,19 +193,38 @@ impl Pen {
         }
     }
 
-    fn row(&mut self, row: usize, cells: &[Cell]) {
+    /// Goes to the next row by these bytes, unless there is no room for one.
+    fn next_row(&mut self, by: &[u8]) {
+        self.is_full |= self.at.0 >= self.last;
+        if !self.is_full {
+            self.bytes.extend_from_slice(by);
+            self.at = (self.at.0 + 1, 0);
+        }
+    }
+
+    /// Writes a row of a screen with so many `rows`, as far as there is room below the cursor.
+    fn row(&mut self, row: usize, rows: usize, cells: &[Cell]) {
         for (column, cell) in cells.iter().enumerate().filter(|(_, cell)| !cell.is_wide_continuation()) {
             if self.at.1 + width(cell) > self.columns {
-                self.at = (self.at.0 + 1, 0);
+                self.next_row(b"");
+            }
+            if self.is_full {
+                return;
             }
             self.meet(row, &(column..column + width(cell)));
+            if row == self.old[CURSOR].0 && (column..column + width(cell)).contains(&self.old[CURSOR].1) {
+                self.last = self.at.0 + rows - 1;
+            }
             self.cell(cell);
             self.at.1 += width(cell);
         }
         if cells.is_empty() && self.at.1 == self.columns {
             // The line goes on, if with nothing: a blank takes the next row for it.
-            self.bytes.extend_from_slice(b"\x1b[0m ");
-            (self.at, self.look) = ((self.at.0 + 1, 0), None);
+            self.next_row(b"\x1b[0m ");
+            self.look = None;
+        }
+        if row == self.old[CURSOR].0 && self.old[CURSOR].1 >= cells.len() {
+            self.last = self.at.0 + rows - 1;
         }
         // What lies behind the end of a line stays as far behind it as there is room.
         for which in 0..self.old.len() {
@@ -290,6 +326,17 @@ mod tests {
         assert_eq!((screen(&cleared)[0].as_str(), cleared.screen().cursor_position()), ("$", (0, 2)));
         cleared.process(b"\x1b8");
         assert_eq!(cleared.screen().cursor_position(), (3, 4));
+    }
+
+    #[test]
+    fn the_cursor_stays_with_its_line_though_much_stands_below_it() {
+        let menu = (0..5).map(|n| format!("\r\nchoice {n}")).collect::<Vec<_>>().concat();
+        let parser = fed(6, 10, format!("old\r\n\x1b[H\x1b[2J$ now\x1b7{menu}\x1b8").as_bytes());
+        let narrow = resized(parser, 6, 6);
+        assert_eq!(screen(&narrow), ["$ now", "choice", " 0", "choice", " 1", "choice"]);
+        assert_eq!(narrow.screen().cursor_position(), (0, 5));
+        let wide = resized(narrow, 6, 10);
+        assert_eq!((screen(&wide)[..2].join("|"), wide.screen().cursor_position().0), ("$ now|choice 0".to_owned(), 0));
     }
 
     #[test]

@@ -315,7 +315,10 @@ async fn watch(engine: Engine, seen: tokio::sync::watch::Sender<Option<Arc<Snaps
 
 /// Writes a new file; one that is there stays as it is.
 fn save(path: &std::path::Path, text: &str) -> Result<String, String> {
-    let failed = |error: std::io::Error| format!("cannot save {}: {error}", path.display());
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => format!("cannot save {}: it is there already, rename or remove it first", path.display()),
+        _ => format!("cannot save {}: {error}", path.display()),
+    };
     let mut file = std::fs::File::options().write(true).create_new(true).open(path).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     Ok(format!("saved {} bytes in {}", text.len(), std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display()))
