@@ -20,6 +20,10 @@ pub fn bytes(option: &str, text: &str) -> Result<u64> {
     }
     let value: f64 = number.parse().map_err(|_| wrong())?;
     let bytes = value * (1u64 << shift) as f64;
+    // Nought would take a limit away.
+    if value > 0.0 && bytes < 1.0 {
+        return Err(Error::invalid(format!("invalid value {text:?} for {option}: less than one byte, expected bytes, such as 512m or 2g")));
+    }
     if bytes.is_finite() && (0.0..9.0e18).contains(&bytes) && number.bytes().all(|b| b.is_ascii_digit() || b == b'.') { Ok(bytes as u64) } else { Err(wrong()) }
 }
 
@@ -36,6 +40,10 @@ pub fn nano_cpus(text: &str) -> Result<u64> {
     let online = std::thread::available_parallelism().map_or(u64::MAX, |n| n.get() as u64);
     if nano > online.saturating_mul(1_000_000_000) {
         return Err(Error::invalid(format!("--cpus {text} is more than this machine has: the range is 0.01 to {online}.00")));
+    }
+    // The kernel knows no shorter quota than a millisecond, of a tenth of a second here.
+    if (1..10_000_000).contains(&nano) {
+        return Err(Error::invalid(format!("--cpus {text} is less than the kernel can give: the range is 0.01 to {online}.00, 0 is without limit")));
     }
     Ok(nano)
 }
@@ -112,10 +120,10 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (text, value) in [("0", 0), ("512", 512), ("64m", 64 << 20), ("1.5g", 3 << 29), ("2GiB", 2 << 30), ("10kb", 10 << 10)] {
+        for (text, value) in [("0", 0), ("512", 512), ("64m", 64 << 20), ("1.5g", 3 << 29), ("2GiB", 2 << 30), ("10kb", 10 << 10), ("0.0", 0), ("0.5k", 512)] {
             assert_eq!(bytes("-m", text).unwrap(), value, "{text}");
         }
-        for text in ["", "x", "-1", "1x", "1e3", "nan", "99999999999t", "1.2.3"] {
+        for text in ["", "x", "-1", "1x", "1e3", "nan", "99999999999t", "1.2.3", "0.5", "0.0001k"] {
             assert!(bytes("-m", text).is_err(), "{text}");
         }
     }
@@ -124,7 +132,7 @@ mod tests {
     fn processors() {
         assert_eq!(nano_cpus("0.5").unwrap(), 500_000_000);
         assert_eq!((nano_cpus("1").unwrap(), nano_cpus("0").unwrap()), (1_000_000_000, 0));
-        for text in ["", ".", "-1", "1e3", "0.1234567891", "100000"] {
+        for text in ["", ".", "-1", "1e3", "0.1234567891", "100000", "0.000000001", "0.009"] {
             assert!(nano_cpus(text).is_err(), "{text}");
         }
     }

@@ -30,7 +30,7 @@ fn column(shown: Shown) -> Column {
         Shown::Limits => (8, 28, false, 7),
         Shown::Memory => (8, 9, true, 1),
         Shown::Up => (4, 10, false, 3),
-        Shown::Exit => (4, 6, true, 5),
+        Shown::Exit => (4, 7, true, 5),
         Shown::Pids => (4, 6, true, 7),
         Shown::Command => (16, 60, false, 6),
         Shown::Ports => (12, 24, false, 4),
