@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// A probe that writes more than is kept is read at this pace and a pipe full at a time: it must not keep the monitor busy.
 const PACE: Duration = Duration::from_millis(10);
-/// What died by SIGKILL may have died with its container, whose end is then heard of within this time.
+/// What died by SIGKILL may have died with its container, whose first process is then seen to end within this time.
 const DOUBT: Duration = Duration::from_millis(200);
 
 /// The container that is asked, as its driver needs it.
@@ -29,6 +29,21 @@ pub struct Patient<'a> {
     pub id: &'a ContainerId,
     /// Its first process.
     pub pid: i32,
+}
+
+impl Patient<'_> {
+    /// Whether its first process is about to end: then its end is heard of, however long the kernel takes to tell.
+    fn is_ending(&self) -> bool {
+        std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).map_or(true, |stat| ends(&stat).unwrap_or(false))
+    }
+}
+
+/// Whether a process exits already, or must. Source of the format: proc_pid_stat(5), fields 9 and 31; include/linux/sched.h.
+fn ends(stat: &str) -> Option<bool> {
+    const PF_EXITING: u64 = 4;
+    let fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let [flags, pending] = [6, 28].map(|at| fields.clone().nth(at).and_then(|field| field.parse::<u64>().ok()));
+    Some(flags? & PF_EXITING != 0 || pending? & (1 << (libc::SIGKILL - 1)) != 0)
 }
 
 /// A probe under way.
@@ -158,6 +173,13 @@ impl Running {
             self.pause_until = None;
             self.ended = Some((status, if status == 128 + libc::SIGKILL { now + DOUBT } else { now }));
         }
+        if let Some((status, until)) = &mut self.ended
+            && *until <= now
+            && *status == 128 + libc::SIGKILL
+            && patient.is_ending()
+        {
+            *until = now + DOUBT;
+        }
         match self.ended {
             Some((status, until)) if until <= now => Some(self.answer(status, self.words())),
             None if self.deadline <= now => {
@@ -219,7 +241,25 @@ fn text(bytes: &[u8], cut: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::{ends, text};
+
+    #[test]
+    fn who_exits_or_must_is_about_to_end() {
+        let stat = |flags: u64, pending: u64| format!("7 (a) b) S 1 7 7 0 -1 {flags} {}{pending} 0 0", "0 ".repeat(21));
+        assert_eq!(ends(&stat(0x40_0100, 0)), Some(false));
+        assert_eq!(ends(&stat(0x40_0104, 0)), Some(true));
+        assert_eq!(ends(&stat(0x40_0100, 1 << 8)), Some(true));
+        assert_eq!(ends(&stat(0x40_0100, 1 << 9)), Some(false));
+        assert_eq!(ends("7 (a"), None);
+        let own = std::fs::read_to_string("/proc/self/stat").unwrap();
+        assert_eq!(ends(&own), Some(false));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let zombie = || ends(&std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap());
+        while zombie() != Some(true) {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+    }
 
     #[test]
     fn text_is_always_valid_and_tells_where_it_was_cut() {
