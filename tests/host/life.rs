@@ -14,6 +14,7 @@ fn verbs_say_what_they_did() {
     assert_eq!(status(), "created");
     assert_eq!(store.ok(&["start", "first"]), "first");
     assert_eq!(status(), "running");
+    until("it is up", || store.ok(&["logs", "first"]) == "up");
     assert!(store.fails(1, &["rm", "first"]).contains("first"));
     store.ok(&["pause", "first"]);
     assert_eq!(status(), "paused");

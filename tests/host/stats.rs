@@ -15,11 +15,13 @@ fn figures_are_those_of_the_container() {
     store.ok(&["run", "-d", "--name", "idle", &image, "sleep", "1000"]);
     store.ok(&["create", "--name", "never", &image, "true"]);
     let template = "{{.Name}}|{{.CPUPerc}}|{{.MemUsage}}|{{.PIDs}}|{{.Container}}";
-    let told = store.ok(&["stats", "--no-stream", "--format", template, "busy"]);
-    let fields: Vec<&str> = told.split('|').collect();
-    assert!(fields[0] == "busy" && fields[2].ends_with("B / 64MiB") && fields[3] == "1" && fields[4] == "busy", "{told}");
-    let busy: f64 = fields[1].trim_end_matches('%').parse().unwrap();
-    assert!(busy > 1.0, "{told}");
+    // In a second in which the machine did something else it uses nothing.
+    until("it is busy", || {
+        let told = store.ok(&["stats", "--no-stream", "--format", template, "busy"]);
+        let fields: Vec<&str> = told.split('|').collect();
+        assert!(fields[0] == "busy" && fields[2].ends_with("B / 64MiB") && fields[3] == "1" && fields[4] == "busy", "{told}");
+        fields[1].trim_end_matches('%').parse::<f64>().unwrap() > 1.0
+    });
     let table = store.ok(&["stats", "--no-stream"]);
     assert!(table.starts_with("CONTAINER ID   NAME      CPU %"), "{table}");
     assert!(table.contains("MEM USAGE / LIMIT") && table.contains("busy") && table.contains("idle") && !table.contains("never"), "{table}");
@@ -112,10 +114,12 @@ fn processes_are_shown_as_ps_shows_them() {
         return;
     }
     let columns = "pid,ppid,pgid,sid,user,uid,ni,nlwp,vsz,rss,s,stat,stime,comm,args";
-    let ours = store.ok(&["top", "several", "-o", columns, "--sort", "pid"]);
-    let theirs = finish(Command::new("ps").args(["-ww", "-o", columns, "--sort", "pid", "-p", &sorted.join(",")]).env("LC_ALL", "C"), None).out;
     let words = |text: &str| text.lines().map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect::<Vec<_>>();
-    assert_eq!(words(&ours), words(&theirs));
+    let ours = || words(&store.ok(&["top", "several", "-o", columns, "--sort", "pid"]));
+    let theirs = || words(&finish(Command::new("ps").args(["-ww", "-o", columns, "--sort", "pid", "-p", &sorted.join(",")]).env("LC_ALL", "C"), None).out);
+    // One that has just been forked is about to become another program; once all of them wait, nothing changes.
+    until("all of them wait", || ours().iter().filter(|line| line.get(13).is_some_and(|comm| comm == "sleep")).count() == 3 && ours() == theirs());
+    assert_eq!(ours(), theirs());
     // Whether ps knows a terminal depends on those that this machine happens to have open.
     assert_eq!(words(&store.ok(&["top", "several", "-o", "pid,tname"])).iter().filter(|line| line.get(1).is_some_and(|tty| tty == "pts/0")).count(), 4);
 }

@@ -226,7 +226,7 @@ impl Drop for Store {
         loop {
             left.clear();
             left.extend(Census::take(&self.base).0.difference(&self.before.0).cloned());
-            if left.is_empty() || began.elapsed() > Duration::from_secs(20) {
+            if left.is_empty() || began.elapsed() > Duration::from_secs(180) {
                 break;
             }
             thread::sleep(Duration::from_millis(20));

@@ -2,7 +2,7 @@
 
 use crate::allocations;
 use crate::store::{Store, in_guest, until};
-use kapal::engine::stats::{Detail, Sample};
+use kapal::engine::stats::{Detail, Rate, Sample};
 use kapal::engine::{Memory, Usage};
 use std::time::{Duration, Instant};
 
@@ -23,16 +23,17 @@ fn use_is_counted_by_the_kernel_and_limits_are_told() {
         sampler.of(id).cloned()
     };
     let first = sample("busy").unwrap();
-    until("the busy one is seen to be busy", || sample("busy").unwrap().rate(&first).is_some_and(|rate| rate.cpu.is_some_and(|cpu| cpu > 0.02)));
-    let rate = sample("busy").unwrap().rate(&first).unwrap();
-    assert!(rate.cpu.unwrap() < 1.5, "one thread cannot keep {rate:?} busy");
+    // One thread, and as much of one processor as the machine lets it have.
+    let uses = |rate: Rate, least: f64, most: f64| rate.over > Duration::from_secs(1) && rate.cpu.is_some_and(|cpu| cpu >= least && cpu < most);
+    until("the busy one is seen to be busy", || sample("busy").unwrap().rate(&first).is_some_and(|rate| uses(rate, 0.02, 1.5)));
+    // What it logs, it logs before it has a child.
+    until("it waits", || sample("holder").unwrap().usage.processes == Some(2));
     let Usage { memory: Memory { working_set: memory, limit: memory_limit, .. }, processes, processes_limit, .. } = sample("holder").unwrap().usage;
     assert!(memory.is_some_and(|bytes| (20 << 20..40 << 20).contains(&bytes)), "{memory:?}");
     assert_eq!((memory_limit, processes, processes_limit), (Some(64 << 20), Some(2), Some(20)));
     assert_eq!(first.usage.memory.limit, None);
     let idle = sample("holder").unwrap();
-    until("time passes", || sample("holder").unwrap().rate(&idle).is_some_and(|rate| rate.over > Duration::from_millis(100)));
-    assert!(sample("holder").unwrap().rate(&idle).unwrap().cpu.unwrap() < 0.5);
+    until("the other one is seen to be idle", || sample("holder").unwrap().rate(&idle).is_some_and(|rate| uses(rate, 0.0, 0.5)));
     // One that has ended is left out, also if whoever asks does not know yet; started again, it is counted anew.
     store.ok(&["stop", "-t", "0", "busy"]);
     assert_eq!(engine.sampler(Detail::Full).sample(&containers).unwrap(), 1);

@@ -79,12 +79,25 @@ impl Space {
 
     /// Whom a TCP server says that it sees, asked from here.
     pub fn asks(&self, server: &str) -> io::Result<IpAddr> {
+        self.asks_within(server, PATIENCE)
+    }
+
+    /// As [`Space::asks`], with this patience for the connection.
+    pub fn asks_within(&self, server: &str, patience: Duration) -> io::Result<IpAddr> {
         let server: SocketAddr = server.parse().unwrap();
-        let mut stream = self.within(|| TcpStream::connect_timeout(&server, PATIENCE))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let mut stream = self.within(|| TcpStream::connect_timeout(&server, patience))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5).max(patience)))?;
         let mut told = String::new();
         stream.read_to_string(&mut told)?;
         told.parse().map_err(|_| io::Error::other(format!("{told:?}")))
+    }
+
+    /// How many connections' first packets were sent again from here, for want of an answer.
+    pub fn lost_beginnings(&self) -> u64 {
+        let text = self.within(|| std::fs::read_to_string("/proc/thread-self/net/netstat")).unwrap();
+        let lines: Vec<Vec<&str>> = text.lines().filter(|line| line.starts_with("TcpExt:")).map(|line| line.split_whitespace().collect()).collect();
+        let at = lines[0].iter().position(|name| *name == "TCPSynRetrans").unwrap();
+        lines[1][at].parse().unwrap()
     }
 
     /// As [`Space::asks`], over UDP.
@@ -100,8 +113,12 @@ impl Space {
 pub fn ask_over(socket: &UdpSocket, server: SocketAddr) -> io::Result<IpAddr> {
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.connect(server)?;
-    socket.send(b"who")?;
     let mut buffer = [0; 64];
+    // Late answers to earlier questions.
+    socket.set_nonblocking(true)?;
+    while socket.recv(&mut buffer).is_ok() {}
+    socket.set_nonblocking(false)?;
+    socket.send(b"who")?;
     let length = socket.recv(&mut buffer)?;
     String::from_utf8_lossy(&buffer[..length]).parse().map_err(io::Error::other)
 }
