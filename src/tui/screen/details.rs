@@ -223,8 +223,8 @@ impl list::Details for Details {
 
     fn show(&mut self, action: Action, of: Option<&str>, world: &World) -> Option<Reaction> {
         let tab = self.tabs.turned(action)?;
-        if action == Action::Machine {
-            self.stats.show_machine();
+        if matches!(action, Action::Machine | Action::Stats) {
+            self.stats.show_machine(action == Action::Machine);
         }
         Some(self.turn(tab, of, world))
     }

@@ -187,6 +187,8 @@ fn the_machine_is_shown_from_the_list_and_in_its_charts() {
         stage.tell(Msg::News(News::Machine(moment(ago))));
     }
     stage.keys("M").sees("╰ this machine").sees("cpu 150.0%").sees("limit 200%").sees("memory 3GiB").keys("m").sees("╰ web").keys("esc").sees("web");
+    // Who asks for the container's own gets them, whatever was shown last.
+    stage.keys("M").sees("╰ this machine").keys("esc u").sees("╰ web");
     assert!(stage.model.world.machine.len() >= 30);
 }
 

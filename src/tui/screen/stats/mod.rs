@@ -102,9 +102,9 @@ impl Stats {
         self.fault = Some(text::clean(sentence).into_owned());
     }
 
-    /// Shows the whole machine.
-    pub fn show_machine(&mut self) {
-        self.machine = true;
+    /// Shows the whole machine, or else the container.
+    pub fn show_machine(&mut self, whole: bool) {
+        self.machine = whole;
     }
 
     /// Whether an action means something here.
