@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(80);
 /// Columns of a bar's inside, least and most.
 const BAR: (usize, usize) = (10, 50);
 /// States a line does not leave any more.
-const FINAL: &[&str] = &["Already exists", "Layer already exists", "Mounted", "Pull complete", "Pushed"];
+const FINAL: &[&str] = &["Already exists", "Layer already exists", "Mounted", "Pull complete", "Load complete", "Pushed"];
 
 /// What is known of one layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

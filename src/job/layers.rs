@@ -43,11 +43,12 @@ pub fn cancelled() -> Error {
     Error::new(Kind::Cancelled, "cancelled")
 }
 
-/// Brings all layers in; `open` gives a blob's bytes. The caller holds the collection lock shared. Called off, it ends
-/// once every thread has let go of what it was making.
+/// Brings all layers in; `open` gives a blob's bytes, `done` is what is said of a layer at its end. The caller holds the collection
+/// lock shared. Called off, it ends once every thread has let go of what it was making.
 pub async fn bring<R: Read + Send + 'static>(
     wanted: Vec<Wanted>,
     open: impl Fn(&Wanted, Heard) -> R + Clone + Send + 'static,
+    done: &'static str,
     context: &JobContext,
 ) -> Result<()> {
     let batch = Arc::new(context.engine.content().batch().map_err(|e| Error::io("cannot keep blobs", &e))?);
@@ -70,14 +71,14 @@ pub async fn bring<R: Read + Send + 'static>(
     let mut parents: Vec<LayerId> = Vec::new();
     let mut failure = None;
     for (layer, task) in wanted.into_iter().zip(tasks) {
-        let extracted = task.await.unwrap_or_else(|e| Err(Error::new(Kind::Failed, format!("the pull broke down: {e}"))));
+        let extracted = task.await.unwrap_or_else(|e| Err(Error::new(Kind::Failed, format!("a layer's thread broke down: {e}"))));
         if failure.is_some() {
             continue;
         }
         let placed = match extracted {
             Ok(extracted) => {
                 let (id, parents) = (layer.id.clone(), parents.clone());
-                let result = context.blocking(move |context| place(&layer, extracted, &parents, context)).await;
+                let result = context.blocking(move |context| place(&layer, extracted, &parents, done, context)).await;
                 result.map(|()| id)
             }
             Err(error) => Err(error),
@@ -245,7 +246,7 @@ fn lost(layer: &Wanted, error: io::Error) -> Error {
 }
 
 /// Puts an extracted layer in its place and names it.
-fn place(layer: &Wanted, extracted: Option<Extracted>, parents: &[LayerId], context: &JobContext) -> Result<()> {
+fn place(layer: &Wanted, extracted: Option<Extracted>, parents: &[LayerId], done: &str, context: &JobContext) -> Result<()> {
     let Some(Extracted(files)) = extracted else { return Ok(()) };
     if let Some((staging, unpacked)) = files {
         let engine = &context.engine;
@@ -253,6 +254,6 @@ fn place(layer: &Wanted, extracted: Option<Extracted>, parents: &[LayerId], cont
         engine.graph()?.commit(staging, &layer.id, parents, &unsaid).map_err(|e| Error::io(format_args!("layer {}", layer.descriptor.digest), &e))?;
         engine.enter_layer(&layer.id, parents.last(), &layer.diff, unpacked.extracted.bytes)?;
     }
-    say(context, &layer.short(), "Pull complete", None);
+    say(context, &layer.short(), done, None);
     Ok(())
 }

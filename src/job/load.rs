@@ -83,7 +83,7 @@ async fn enter(found: Found, context: &JobContext) -> Result<Loaded> {
     });
     let content = context.engine.content().clone();
     let open = move |layer: &Wanted, _heard| Blob(content.open_blob(&layer.descriptor.digest));
-    layers::bring(wanted.collect(), open, context).await?;
+    layers::bring(wanted.collect(), open, "Load complete", context).await?;
     let entered = found.clone();
     let enter = move |context: &JobContext| {
         let engine = &context.engine;

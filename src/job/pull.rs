@@ -116,7 +116,7 @@ async fn one(name: &Reference, client: &Client, platform: &Platform, context: &J
             client.blob_until(&repository, &layer.descriptor, Some(progress), end).into_reader()
         }
     };
-    if let Err(error) = layers::bring(wanted, stream, context).await {
+    if let Err(error) = layers::bring(wanted, stream, "Pull complete", context).await {
         drop(held);
         return Err(layers::refused(error, context).await);
     }
