@@ -115,7 +115,7 @@ impl Compression {
     /// # Errors
     /// A compression that is known and not supported, by name.
     pub fn of_magic(start: &[u8]) -> io::Result<Self> {
-        let unsupported = |name: &str| Err(invalid(format!("compressed with {name}: only gzip and zstd are supported")));
+        let unsupported = |name: &str| Err(invalid(format!("compressed with {name}, and only gzip and zstd are supported: `{name} -dc` makes it plain")));
         match start {
             [0x1f, 0x8b, ..] => Ok(Self::Gzip),
             // The last four are frames to skip, with which seekable files begin.
