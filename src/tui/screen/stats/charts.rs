@@ -29,24 +29,38 @@ pub fn of(moments: &[Moment], step: i64, window: &Window, is_machine: bool) -> V
     let cpu_limit = limit(|moment| moment.cpu_limit);
     let is_held = cpu_limit.is_some() && !is_machine;
     let mut charts = vec![
-        Chart { title: "cpu", unit: Unit::Processors, lines: vec![line("", |moment| moment.cpu)], limit: cpu_limit },
+        Chart { title: "cpu", short: "cpu", unit: Unit::Processors, lines: vec![line("", |moment| moment.cpu)], limit: cpu_limit },
         Chart {
             title: "memory",
+            short: "mem",
             unit: Unit::Bytes,
             lines: vec![line("", |moment| moment.memory.map(|bytes| bytes as f32))],
             limit: limit(|moment| moment.memory_limit.map(|bytes| bytes as f32)),
         },
-        Chart { title: NETWORK, unit: Unit::Rate, lines: vec![line("in", |moment| moment.received), line("out", |moment| moment.sent)], limit: None },
-        Chart { title: "disk", unit: Unit::Rate, lines: vec![line("read", |moment| moment.read), line("write", |moment| moment.written)], limit: None },
+        Chart {
+            title: NETWORK,
+            short: "net",
+            unit: Unit::Rate,
+            lines: vec![line("in", |moment| moment.received), line("out", |moment| moment.sent)],
+            limit: None,
+        },
+        Chart {
+            title: "disk",
+            short: "disk",
+            unit: Unit::Rate,
+            lines: vec![line("read", |moment| moment.read), line("write", |moment| moment.written)],
+            limit: None,
+        },
         Chart {
             title: "pressure",
+            short: "psi",
             unit: Unit::Share,
             lines: vec![line("cpu", |moment| moment.cpu_pressure), line("mem", |moment| moment.memory_pressure), line("io", |moment| moment.io_pressure)],
             limit: None,
         },
     ];
     if is_held {
-        charts.push(Chart { title: "throttled", unit: Unit::Share, lines: vec![line("", |moment| moment.throttled)], limit: None });
+        charts.push(Chart { title: "throttled", short: "held", unit: Unit::Share, lines: vec![line("", |moment| moment.throttled)], limit: None });
     }
     charts
 }

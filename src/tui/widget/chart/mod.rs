@@ -12,6 +12,7 @@
 
 mod axis;
 mod dots;
+mod head;
 
 pub use axis::{Extent, Scale, Unit, Window};
 
@@ -59,6 +60,8 @@ pub struct Mark {
 pub struct Chart {
     /// What it shows.
     pub title: &'static str,
+    /// The same where there is little room.
+    pub short: &'static str,
     /// How its values are written.
     pub unit: Unit,
     /// Lines, the most important first. A single one is filled down to nought.
@@ -174,50 +177,6 @@ impl Chart {
             if x < plot.right() {
                 buffer.set_style(Rect { x, width: 1, ..plot }, setting.theme.selection(true));
             }
-        }
-    }
-
-    /// The title with values, each in the look of its line.
-    fn head(&self, area: Rect, buffer: &mut Buffer, setting: &Setting<'_>, is_shown: bool) {
-        let theme = setting.theme;
-        let mut x = area.x;
-        let mut put = |words: &str, style: Style| {
-            let room = area.right().saturating_sub(x);
-            if room > 0 && area.height > 0 {
-                buffer.set_stringn(x, area.y, text::truncate(words, usize::from(room)), usize::from(room), style);
-            }
-            x = (x + text::width::of(words) as u16).min(area.right());
-        };
-        put(self.title, theme.title());
-        let several = self.lines.len() > 1;
-        for (number, line) in self.lines.iter().enumerate() {
-            let value = Self::read(line, setting).map_or_else(|| "–".to_owned(), |value| self.unit.write(value));
-            put(" ", Style::new());
-            if several {
-                put(Self::legend(number, setting), theme.series(number));
-                put(" ", Style::new());
-                put(line.name, theme.muted());
-                put(" ", Style::new());
-            }
-            let room = self.unit.room();
-            // What follows stays where it is, whatever the value.
-            put(&format!("{value:<room$}"), theme.text());
-        }
-        if let Some(limit) = self.limit.as_ref().and_then(|limit| Self::read(limit, setting)) {
-            let strokes = strokes(setting.signs);
-            put(" ", Style::new());
-            put(if is_shown { strokes.limit } else { strokes.above }, theme.warning());
-            put(&format!(" limit {}", self.unit.write(limit).replace(".0%", "%")), theme.muted());
-        }
-    }
-
-    /// How a line of several looks in a title.
-    fn legend(number: usize, setting: &Setting<'_>) -> &'static str {
-        let told_by_look = setting.theme.series(0) != setting.theme.series(1);
-        match setting.signs {
-            Signs::Ascii => ["*", "+", "o", "x"][number % 4],
-            Signs::Blocks => ["█", "▄", "▀", "░"][if told_by_look { 0 } else { number % 4 }],
-            Signs::Braille => ["⣤", "⡄", "⠄", "⠁"][if told_by_look { 0 } else { number % 4 }],
         }
     }
 

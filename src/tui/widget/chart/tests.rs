@@ -31,6 +31,7 @@ fn cpu(window: Window) -> Chart {
     let past = past();
     Chart {
         title: "cpu",
+        short: "cpu",
         unit: Unit::Processors,
         lines: vec![line(&past, window, "", |moment| moment.cpu)],
         limit: Some(line(&past, window, "", |moment| moment.cpu_limit)),
@@ -40,7 +41,13 @@ fn cpu(window: Window) -> Chart {
 fn devices(window: Window) -> Chart {
     let past = past();
     let line = |name, figure: fn(&Moment) -> Option<f32>| line(&past, window, name, figure);
-    Chart { title: "disk", unit: Unit::Rate, lines: vec![line("read", |moment| moment.read), line("written", |moment| moment.written)], limit: None }
+    Chart {
+        title: "disk",
+        short: "disk",
+        unit: Unit::Rate,
+        lines: vec![line("read", |moment| moment.read), line("written", |moment| moment.written)],
+        limit: None,
+    }
 }
 
 fn drawn(chart: impl Fn(Window) -> Chart, (width, height): (u16, u16), signs: Signs, cursor: Option<usize>, theme: &Theme) -> Vec<String> {
@@ -117,10 +124,26 @@ fn a_limit_far_away_is_told_in_words_and_leaves_the_line_its_room() {
 #[test]
 fn small_rooms_get_less_and_break_nothing() {
     let theme = Theme::default();
-    assert_eq!(drawn(cpu, (20, 6), Signs::Braille, None, &theme)[0], "cpu 100.0%  ╍ limit…");
+    assert_eq!(drawn(cpu, (20, 6), Signs::Braille, None, &theme)[0], "cpu 100.0% ╍ limit …");
     for signs in [Signs::Braille, Signs::Blocks, Signs::Ascii] {
         for (width, height) in (2..40).flat_map(|width| (1..12).map(move |height| (width, height))) {
             drawn(devices, (width, height), signs, Some(7), &theme);
         }
     }
+}
+
+#[test]
+fn a_title_becomes_shorter_before_it_is_cut() {
+    let pressure = |window: Window| {
+        let line = |name| Line { name, columns: vec![None; window.columns], last: Some(0.25) };
+        Chart { title: "pressure", short: "psi", unit: Unit::Share, lines: ["cpu", "mem", "io"].map(line).to_vec(), limit: None }
+    };
+    let head = |width: u16, signs: Signs| drawn(pressure, (width, 8), signs, None, &Theme::default()).swap_remove(0);
+    assert_eq!(head(40, Signs::Blocks), "pressure █ cpu 25%  █ mem 25%  █ io 25%");
+    assert_eq!(head(39, Signs::Blocks), "pressure █cpu 25%  █mem 25%  █io 25%");
+    assert_eq!(head(36, Signs::Blocks), "psi █cpu 25%  █mem 25%  █io 25%");
+    assert_eq!(head(30, Signs::Blocks), "psi █cpu 25% █mem 25% █io 25%");
+    assert_eq!(head(28, Signs::Blocks), "psi █cpu 25% █mem 25% █io 2…");
+    assert_eq!(head(26, Signs::Blocks), "psi █cpu 25% █mem 25% █io…");
+    assert_eq!(head(39, Signs::Ascii), "psi * cpu 25%  + mem 25%  o io 25%");
 }
