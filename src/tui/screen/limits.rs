@@ -13,8 +13,12 @@ use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
 use ratatui::widgets::{Clear, Widget};
 
-/// The columns and lines that it takes, where there is room.
-const SIZE: (u16, u16) = (64, 5);
+/// The columns that it takes, where there is room.
+const WIDTH: u16 = 64;
+/// The lines that it takes without what is said below the value.
+const HEIGHT: u16 = 4;
+/// The most lines of what is said.
+const SAID: usize = 4;
 
 /// What can be limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,9 +162,9 @@ impl Limits {
         }
     }
 
-    /// Where it stands: below its row, or above it where there is no room below.
-    fn area(&self, area: Rect) -> Rect {
-        let (width, height) = (SIZE.0.min(area.width), SIZE.1.min(area.height));
+    /// Where it stands with so many lines that are said: below its row, or above it where there is no room below.
+    fn area(&self, area: Rect, said: usize) -> Rect {
+        let (width, height) = (WIDTH.min(area.width), (HEIGHT + said.clamp(1, SAID) as u16).min(area.height));
         let x = (self.place.x + 2).min(area.right() - width).max(area.x);
         let below = self.place.bottom();
         let y = if below + height <= area.bottom() { below } else { self.place.y.saturating_sub(height) };
@@ -221,7 +225,11 @@ impl Screen for Limits {
     }
 
     fn draw(&mut self, area: Rect, frame_: &mut Frame<'_>, world: &World) {
-        let (theme, outer) = (&world.theme, self.area(area));
+        let theme = &world.theme;
+        let (said, is_wrong) = self.said(world);
+        // Within the frame and a column of air on each side.
+        let said = text::wrap(&said, usize::from(WIDTH.min(area.width).saturating_sub(4)));
+        let outer = self.area(area, said.len());
         let buffer = frame_.buffer_mut();
         Clear.render(outer, buffer);
         buffer.set_style(outer, theme.panel());
@@ -229,14 +237,13 @@ impl Screen for Limits {
         let inner = frame(outer, buffer, theme, &format!("Limits of {}", listed(&names)), "", true);
         let inner = if inner == outer { inner } else { inner.inner(Margin { horizontal: 1, vertical: 0 }) };
         let kind = Kind::ALL[self.at];
-        let (said, is_wrong) = self.said(world);
         // Where there is one line it is for the value.
         let rows: Vec<Rect> = inner.rows().collect();
         let (tabs, value, below) = match rows.as_slice() {
             [] => return,
-            [value] => (None, *value, None),
-            [value, below] => (None, *value, Some(*below)),
-            [tabs, value, below, ..] => (Some(*tabs), *value, Some(*below)),
+            [value] => (None, *value, &[][..]),
+            [value, below] => (None, *value, std::slice::from_ref(below)),
+            [tabs, value, below @ ..] => (Some(*tabs), *value, below),
         };
         if let Some(row) = tabs {
             let mut x = row.x;
@@ -258,9 +265,11 @@ impl Screen for Limits {
             let room = usize::from(value.right() - hint);
             buffer.set_stringn(hint, value.y, text::truncate(kind.hint(), room), room, theme.muted());
         }
-        if let Some(row) = below {
-            let style = if is_wrong { theme.error() } else { theme.muted() };
-            buffer.set_stringn(row.x, row.y, text::truncate(&said, usize::from(row.width)), usize::from(row.width), style);
+        let style = if is_wrong { theme.error() } else { theme.muted() };
+        for (at, (row, line)) in below.iter().zip(&said).enumerate() {
+            let is_cut = at + 1 == below.len() && at + 1 < said.len();
+            let line = if is_cut { format!("{line} …") } else { (*line).to_owned() };
+            buffer.set_stringn(row.x, row.y, text::truncate(&line, usize::from(row.width)), usize::from(row.width), style);
         }
         frame_.set_cursor_position(cursor);
     }

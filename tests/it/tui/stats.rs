@@ -210,7 +210,7 @@ fn limits_are_edited_at_the_row_and_become_a_command() {
     stage.types("128m").shows("limits");
     stage.keys("tab ctrl-u").types("much").keys("enter");
     let told = stage.text();
-    assert!(told.contains("invalid value") && told.contains("much") && told.contains("--cpus") && told.contains("Limits of web"), "{told}");
+    assert!(told.contains("invalid value \"much\" for --cpus") && told.contains("such as 0.5 or 2") && told.contains("Limits of web"), "{told}");
     stage.keys("ctrl-u").types("1").keys("tab").types("50");
     stage.sees("kapal update --memory 128m --cpus 1 --pids-limit 50 web");
     stage.keys("esc");
