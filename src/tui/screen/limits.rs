@@ -128,7 +128,7 @@ impl Limits {
     /// The limits of these containers, at the row `place`; those of the first one are shown. `None` without any.
     pub fn of(names: Vec<String>, place: Rect, world: &World) -> Option<Self> {
         let container = world.snapshot.containers.iter().find(|container| names.first() == Some(&container.name))?;
-        let values = Kind::ALL.iter().map(|kind| kind.present(&container.host_config.resources)).map(|value| (value.clone(), Input::with(value))).collect();
+        let values = Kind::ALL.iter().map(|kind| kind.present(&container.host_config.resources)).map(|value| (value.clone(), Input::marked(value))).collect();
         Some(Self { names, values, at: 0, fault: None, place })
     }
 

@@ -4,7 +4,7 @@ use crate::text;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 
 /// Most bytes of a line.
 const LONGEST: usize = 64 << 10;
@@ -15,13 +15,21 @@ pub struct Input {
     text: String,
     /// In bytes, between two characters.
     cursor: usize,
+    /// What it held at first is marked: typing takes its place, moving in it keeps it.
+    marked: bool,
 }
 
 impl Input {
     /// A line with text in it, the cursor behind it.
     pub fn with(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { cursor: text.len(), text }
+        Self { cursor: text.len(), text, marked: false }
+    }
+
+    /// The same for a value that is more often replaced than edited: what is typed first takes its place.
+    pub fn marked(text: impl Into<String>) -> Self {
+        let line = Self::with(text);
+        Self { marked: !line.text.is_empty(), ..line }
     }
 
     /// What was typed.
@@ -41,6 +49,9 @@ impl Input {
 
     /// Puts text at the cursor; line ends and other controls become spaces.
     pub fn insert(&mut self, words: &str) {
+        if std::mem::take(&mut self.marked) {
+            self.clear();
+        }
         for c in words.chars() {
             let c = if c.is_control() { ' ' } else { c };
             if self.text.len() + c.len_utf8() > LONGEST {
@@ -81,7 +92,10 @@ impl Input {
     pub fn typed(&mut self, key: KeyEvent) -> bool {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         let alt = key.modifiers.contains(KeyModifiers::ALT);
+        let marked = self.marked;
+        self.marked = marked && matches!(key.code, KeyCode::Char(_)) && !ctrl && !alt;
         match key.code {
+            KeyCode::Backspace | KeyCode::Delete if marked => self.clear(),
             KeyCode::Char('a') if ctrl => self.cursor = 0,
             KeyCode::Char('e') if ctrl => self.cursor = self.text.len(),
             KeyCode::Char('u') if ctrl => self.replace(0, ""),
@@ -101,7 +115,10 @@ impl Input {
             KeyCode::Right => self.cursor = self.after(),
             KeyCode::Home => self.cursor = 0,
             KeyCode::End => self.cursor = self.text.len(),
-            _ => return false,
+            _ => {
+                self.marked = marked;
+                return false;
+            }
         }
         true
     }
@@ -118,7 +135,8 @@ impl Input {
             }
             from = at;
         }
-        buffer.set_stringn(area.x, area.y, &*text::clean(&self.text[from..]), usize::from(area.width), style);
+        let look = if self.marked { style.add_modifier(Modifier::REVERSED) } else { style };
+        buffer.set_stringn(area.x, area.y, &*text::clean(&self.text[from..]), usize::from(area.width), look);
         let before = text::width::of(&text::clean(&self.text[from..self.cursor])).min(room);
         Position::new(area.x + before as u16, area.y)
     }
@@ -144,6 +162,33 @@ mod tests {
         press(&mut input, KeyCode::Right, KeyModifiers::CONTROL);
         press(&mut input, KeyCode::Char('k'), KeyModifiers::CONTROL);
         assert_eq!((input.text(), input.cursor()), ("run", 3));
+    }
+
+    #[test]
+    fn what_is_marked_is_replaced_by_what_is_typed_and_kept_by_who_moves() {
+        let typed = |keys: &[KeyCode]| {
+            let mut input = Input::marked("32m");
+            for key in keys {
+                press(&mut input, *key, KeyModifiers::NONE);
+            }
+            input.text().to_owned()
+        };
+        let [four, zero] = ['4', '0'].map(KeyCode::Char);
+        assert_eq!(typed(&[four, zero]), "40");
+        assert_eq!(typed(&[KeyCode::End, zero]), "32m0");
+        assert_eq!(typed(&[KeyCode::Left, zero]), "320m");
+        assert_eq!(typed(&[KeyCode::Backspace]), "");
+        assert_eq!(typed(&[KeyCode::F(1), four]), "4");
+        let mut input = Input::marked("32m");
+        input.insert("64m");
+        assert_eq!(input.text(), "64m");
+        press(&mut input, KeyCode::Char('a'), KeyModifiers::CONTROL);
+        input.insert("1");
+        assert_eq!(input.text(), "164m");
+        let mut input = Input::marked("");
+        input.insert("a");
+        input.insert("b");
+        assert_eq!(input.text(), "ab");
     }
 
     proptest! {
