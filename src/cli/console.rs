@@ -8,6 +8,7 @@ use crate::engine::{Engine, Error, Kind, Result};
 use crate::id::ContainerId;
 use crate::tui::line::Opened;
 use std::io::{self, IsTerminal};
+use std::pin::Pin;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -63,15 +64,18 @@ pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End>
     let terminal = how.tty && how.stdin && io::stdin().is_terminal() && !face.is_batch();
     let keys = how.detach_keys.as_deref().unwrap_or_default();
     let detach = Detach::new(DetachKeys::parse(keys).map_err(|e| Error::invalid(format!("--detach-keys: {e}")))?);
+    let deaf = |e: io::Error| Error::io("cannot listen to signals", &e);
+    // One that comes once the terminal is raw is to find somebody who gives it back.
+    let signals: Pin<Box<dyn Future<Output = ()> + Send>> = match how.sig_proxy {
+        Some((engine, id)) if !terminal => Box::pin(pass_on(Signals::open().map_err(deaf)?, engine, id)),
+        _ => Box::pin(end_on_signal(terminal::restore_on_signals().map_err(deaf)?)),
+    };
+    let window = signal(SignalKind::window_change()).map_err(deaf)?;
     let raw = if terminal { Some(RawMode::enter(io::stdin()).map_err(|e| Error::io("cannot switch the terminal to raw mode", &e))?) } else { None };
+    let _signals = Task(tokio::spawn(signals));
     if how.tty {
         resize(&mut writer).await?;
     }
-    let _signals = match how.sig_proxy {
-        Some((engine, id)) if !terminal => Task(tokio::spawn(pass_on(Signals::open()?, engine, id))),
-        _ => Task(tokio::spawn(end_on_signal())),
-    };
-    let window = signal(SignalKind::window_change()).map_err(|e| Error::io("cannot listen to signals", &e))?;
     let input = how.stdin.then(standard_input);
     let mut typing = Task(tokio::spawn(feed(writer, input, terminal.then_some(detach), how.tty.then_some(window))));
     let end = loop {
@@ -151,10 +155,8 @@ async fn pass_on(mut signals: Signals, engine: Engine, id: ContainerId) {
 }
 
 /// Ends the program on a signal that means so, with the terminal as it was.
-async fn end_on_signal() {
-    if let Ok(number) = terminal::restore_on_signals().await {
-        std::process::exit(128 + number);
-    }
+async fn end_on_signal(ended: impl Future<Output = i32>) {
+    std::process::exit(128 + ended.await);
 }
 
 /// Standard input as it comes.
@@ -206,7 +208,7 @@ fn read_stdin(sender: &mpsc::Sender<Input>) {
 struct Signals(Vec<(i32, Signal)>);
 
 impl Signals {
-    fn open() -> Result<Self> {
+    fn open() -> io::Result<Self> {
         let kinds = [
             SignalKind::interrupt(),
             SignalKind::terminate(),
@@ -215,8 +217,7 @@ impl Signals {
             SignalKind::user_defined1(),
             SignalKind::user_defined2(),
         ];
-        let opened = kinds.into_iter().map(|kind| Ok((kind.as_raw_value(), signal(kind)?))).collect::<io::Result<_>>();
-        opened.map(Self).map_err(|e| Error::io("cannot listen to signals", &e))
+        kinds.into_iter().map(|kind| Ok((kind.as_raw_value(), signal(kind)?))).collect::<io::Result<_>>().map(Self)
     }
 
     async fn next(&mut self) -> i32 {

@@ -64,6 +64,7 @@ pub async fn metrics(verb: Metrics, engine: &Engine, face: &mut Face) -> Result<
         face.print(&text)?;
         return Ok(0);
     };
+    let called_off = terminal::called_off();
     let listening = Listening::bind(address, verb.any).await?;
     if let Some(warning) = warning(&listening) {
         face.note(&warning)?;
@@ -72,7 +73,7 @@ pub async fn metrics(verb: Metrics, engine: &Engine, face: &mut Face) -> Result<
     tokio::select! {
         () = listening.serve(engine.clone()) => Ok(0),
         // That is how it ends.
-        _ = terminal::called_off() => Ok(0),
+        _ = called_off => Ok(0),
     }
 }
 

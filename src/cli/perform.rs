@@ -104,13 +104,14 @@ async fn simple(verb: Verb, engine: &Engine, face: &mut Face) -> Result<i32> {
 
 /// Runs a job; Ctrl-C or SIGTERM calls it off, and it cleans up before it ends.
 pub async fn run<J: Job>(job: J, engine: &Engine, face: &Face) -> Result<J::Output> {
+    let called_off = terminal::called_off();
     let handle = engine.submit(job)?;
     face.submitted(handle.id);
     let cancel = handle.canceller();
     let mut result = Box::pin(handle.result());
     let off = tokio::select! {
         done = &mut result => return done,
-        off = terminal::called_off() => off,
+        off = called_off => off,
     };
     cancel();
     cleaned_up(result, off).await

@@ -135,10 +135,11 @@ pub async fn logs(mut job: job::logs::Logs, engine: &Engine, face: &mut Face) ->
     let mut lines = engine.run(job).await?;
     // A terminal gets nothing raw, but for a container that has one of its own: that is what it drew.
     let guarded = io::stdout().is_terminal() && !lines.tty;
+    let mut called_off = Box::pin(super::terminal::called_off());
     loop {
         let line = tokio::select! {
             line = lines.next() => line?,
-            off = super::terminal::called_off() => return Ok(super::exit_status(&Error::new(off, "cancelled"), 1)),
+            off = &mut called_off => return Ok(super::exit_status(&Error::new(off, "cancelled"), 1)),
         };
         let line = match line {
             Some(Piece::Line(line)) => line,

@@ -53,10 +53,11 @@ pub async fn stats(verb: Measuring, engine: &Engine, face: &mut Face) -> Result<
         return watch(&shown, &mut blocks, size).await;
     }
     let mut last = Value::Array(Vec::new());
+    let mut called_off = Box::pin(terminal::called_off());
     loop {
         let block = tokio::select! {
             block = blocks.recv() => block,
-            off = terminal::called_off() => {
+            off = &mut called_off => {
                 face.give(last);
                 return Ok(super::exit_status(&Error::new(off, "cancelled"), 1));
             }
@@ -81,9 +82,8 @@ async fn watch(shown: &Shown, blocks: &mut Receiver<Result<Block>>, size: (u16, 
     let here = || terminal::size(io::stdout()).unwrap_or(size);
     let mut resized = signal(SignalKind::window_change()).map_err(failed)?;
     let mut suspended = signal(SignalKind::from_raw(libc::SIGTSTP)).map_err(failed)?;
+    let mut ended = Box::pin(terminal::restore_on_signals().map_err(failed)?);
     let mut live = Live::enter(io::stdout(), size).map_err(failed)?;
-    let ended = terminal::restore_on_signals();
-    tokio::pin!(ended);
     loop {
         tokio::select! {
             block = blocks.recv() => match block {
@@ -97,7 +97,7 @@ async fn watch(shown: &Shown, blocks: &mut Receiver<Result<Block>>, size: (u16, 
                 let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP);
                 live.enter_again(here()).map_err(failed)?;
             }
-            number = &mut ended => return number.map(|number| 128 + number).map_err(failed),
+            number = &mut ended => return Ok(128 + number),
         }
     }
 }

@@ -94,35 +94,41 @@ pub fn restore() {
     }
 }
 
-/// Waits for a signal that ends the process (hang-up, interrupt, quit, terminate), restores the terminal, and gives
-/// the signal's number, for the caller to end with 128 + it.
+/// Listens from this call on to the signals that end the process (hang-up, interrupt, quit, terminate). What it gives waits for
+/// one, restores the terminal, and gives the signal's number, for the caller to end with 128 + it.
 ///
 /// # Errors
 /// The kernel's, if the signals cannot be watched.
-pub async fn restore_on_signals() -> io::Result<i32> {
+pub fn restore_on_signals() -> io::Result<impl Future<Output = i32>> {
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut quit = signal(SignalKind::quit())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let kind = tokio::select! {
-        _ = hang_up.recv() => SignalKind::hangup(),
-        _ = interrupt.recv() => SignalKind::interrupt(),
-        _ = quit.recv() => SignalKind::quit(),
-        _ = terminate.recv() => SignalKind::terminate(),
-    };
-    restore();
-    Ok(kind.as_raw_value())
+    Ok(async move {
+        let kind = tokio::select! {
+            _ = hang_up.recv() => SignalKind::hangup(),
+            _ = interrupt.recv() => SignalKind::interrupt(),
+            _ = quit.recv() => SignalKind::quit(),
+            _ = terminate.recv() => SignalKind::terminate(),
+        };
+        restore();
+        kind.as_raw_value()
+    })
 }
 
-/// Waits for a signal that calls off what is under way, and gives what its error is to be: interrupt or terminate.
-pub async fn called_off() -> Kind {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        // Nobody can call it off: the kernel ends the program, as it does where nobody waits here.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => Kind::Cancelled,
-        _ = terminate.recv() => Kind::Terminated,
+/// Listens from this call on to the signals that call off what is under way: whoever begins something calls it before. What it
+/// gives waits for one, and gives what its error is to be: interrupt or terminate.
+pub fn called_off() -> impl Future<Output = Kind> {
+    let opened = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = opened else {
+            // Nobody can call it off: the kernel ends the program, as it does where nobody waits here.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => Kind::Cancelled,
+            _ = terminate.recv() => Kind::Terminated,
+        }
     }
 }
 

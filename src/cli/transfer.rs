@@ -11,13 +11,13 @@ use std::io::{self, IsTerminal, Read, Write};
 
 /// Runs a job and shows how far it is; Ctrl-C or SIGTERM calls it off.
 pub async fn with_progress<J: Job>(job: J, engine: &Engine, face: &mut Face, quiet: bool) -> Result<J::Output> {
+    let mut called_off = Box::pin(terminal::called_off());
     let mut handle = engine.submit(job)?;
     face.submitted(handle.id);
     let screen = if face.is_batch() { None } else { terminal::size(io::stderr()) };
     let mut board = Progress::new(io::stderr(), screen);
     let mut lines: Vec<Line> = Vec::new();
     let cancel = handle.canceller();
-    let mut called_off = Box::pin(terminal::called_off());
     let mut off = None;
     loop {
         let progress = tokio::select! {
