@@ -1,14 +1,17 @@
 //! Consoles: terminals, the keys that leave them, signals on their way past what was typed, readers that go away.
 
+use crate::signals::catches;
 use crate::store::{Store, finish, status_of, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -79,8 +82,11 @@ fn a_terminal_is_left_and_found_again() {
     until("the terminal is raw", || first.is_raw());
     first.types(b"echo two$((1+1))\n");
     first.shows("two2");
+    // Both keys at once would leave, however slowly they are read: the first has to have come before the other follows.
+    first.types(b"stty raw -echo; echo wait''ing; echo key $(head -c 1 | od -An -to1); stty sane\n");
+    first.shows("waiting");
     first.types(b"\x10");
-    std::thread::sleep(Duration::from_millis(700));
+    first.shows("key 020");
     first.types(b"\x11\x10\x11");
     first.shows("read escape sequence");
     assert_eq!(first.ends(), 0, "a lone ctrl-p is the shell's, ctrl-p ctrl-q leaves");
@@ -111,11 +117,36 @@ fn signals_do_not_wait_behind_what_was_typed() {
     // More than all that lies between: the writer is stuck until the end.
     let writer = std::thread::spawn(move || typing.write_all(&vec![b'x'; 256 << 20]).is_err());
     until("it is ready", || !store.ok(&["ps", "-q"]).is_empty() && store.ok(&["logs", "deaf"]) == "ready");
-    std::thread::sleep(Duration::from_millis(300));
+    let input = format!("/proc/{}/fd/0", store.field("deaf", ".State.Pid"));
+    until("what was typed is stuck", || is_full(&input));
+    // The last that it begins to pass on; the making of the container could have been called off by others.
+    until("it passes signals on", || catches(child.id(), Signal::SIGUSR2));
     kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
     until("it ends", || child.try_wait().unwrap().is_some());
     assert_eq!(status_of(child.wait().unwrap()), 7);
     assert!(writer.join().unwrap(), "nobody read all of it");
+}
+
+/// Whether a pipe takes no more.
+fn is_full(path: &str) -> bool {
+    let Ok(pipe) = File::options().write(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path) else { return false };
+    let mut asked = [PollFd::new(&pipe, PollFlags::OUT)];
+    poll(&mut asked, Some(&Timespec::default())).unwrap() == 0
+}
+
+#[test]
+fn a_signal_finds_the_terminal_raw_and_gives_it_back() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    store.ok(&["run", "-dit", "--name", "kept", &image, "sh"]);
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+        let mut client = OnTerminal::start(store.command(&["attach", "kept"]));
+        // At the first moment at which there is something to give back.
+        until("the terminal is raw", || client.is_raw());
+        kill(Pid::from_raw(client.child.id() as i32), signal).unwrap();
+        assert_eq!(client.ends(), 128 + signal as i32);
+    }
+    assert_eq!(store.field("kept", ".State.Status"), "running");
 }
 
 #[test]
@@ -125,11 +156,11 @@ fn watching_ends_where_signals_are_not_passed_on() {
     let ends = |arguments: &[&str], name: &str| {
         let mut child = store.command(arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         until("it runs", || !store.ok(&["ps", "-q", "--filter", &format!("name={name}")]).is_empty());
-        // A signal before the program looks at signals ends it, too.
-        std::thread::sleep(Duration::from_millis(300));
+        // Who watches catches this one as well; who only makes a container does not.
+        until("it watches", || catches(child.id(), Signal::SIGQUIT));
         kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
         until("it ends", || child.try_wait().unwrap().is_some());
-        assert_eq!(status_of(child.wait().unwrap()), 130, "{arguments:?}");
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{arguments:?}: it ended by itself");
         assert_eq!(store.field(name, ".State.Status"), "running");
     };
     ends(&["run", "--sig-proxy=false", "--name", "free", &image, "sleep", "1000"], "free");
@@ -151,6 +182,7 @@ fn a_reader_that_goes_away_is_no_failure_to_talk_about() {
     }
     // One that holds its output and reads none of it blocks nobody else.
     let mut stuck = store.command(&["attach", "talks"]).stdout(Stdio::piped()).spawn().unwrap();
+    until("it is attached", || rustix::io::ioctl_fionread(stuck.stdout.as_ref().unwrap()).unwrap() > 0);
     let done = finish(store.command(&["exec", "talks", "echo", "free"]).env("X", ""), None);
     assert_eq!(done.out, "free");
     store.ok(&["rm", "-f", "talks"]);

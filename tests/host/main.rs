@@ -30,6 +30,7 @@ mod networks;
 mod pane;
 mod registry;
 mod run;
+mod signals;
 mod space;
 mod stats;
 mod store;
