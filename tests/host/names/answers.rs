@@ -5,7 +5,6 @@ use super::{Container, Machine};
 use kapal::networkdriver::names::Settings;
 use std::os::fd::AsFd;
 use std::process::Command;
-use std::time::Duration;
 
 const DIRECTORY: &str = "* web 10.1.0.2\n* alias.front 10.1.0.2\n* both 10.1.0.3 fd00::3\n* pool 10.1.0.4 10.1.0.5 10.1.0.6\n* empty\n";
 
@@ -121,14 +120,21 @@ fn a_resolver_that_answers_late_does_not_keep_others_waiting() {
     let Some(machine) = Machine::new(DIRECTORY) else { return };
     let _world = Upstream::new(machine.namespace.as_fd(), "127.0.0.1");
     let container = machine.container(&["127.0.0.1"]);
-    let waiting = container.socket();
-    waiting.send(&super::question(9, "deaf.example.")).unwrap();
-    let (answer, time) = container.ask("hello.example.");
-    assert_eq!(answer, ["192.0.2.1"]);
-    assert!(time < Duration::from_secs(1), "{time:?}");
-    let mut bytes = [0; 512];
-    let length = waiting.recv(&mut bytes).unwrap();
-    assert_eq!((length > 12, bytes[1], bytes[3] & 0xf), (true, 9, 2));
+    let overtakes = || {
+        let (waiting, mut bytes) = (container.socket(), [0; 512]);
+        waiting.send(&super::question(9, "deaf.example.")).unwrap();
+        assert_eq!(container.ask("hello.example.").0, ["192.0.2.1"]);
+        waiting.set_nonblocking(true).unwrap();
+        let waits = waiting.recv(&mut bytes).is_err();
+        waiting.set_nonblocking(false).unwrap();
+        if waits {
+            let length = waiting.recv(&mut bytes).unwrap();
+            assert_eq!((length > 12, bytes[1], bytes[3] & 0xf), (true, 9, 2));
+        }
+        waits
+    };
+    // A machine that stands still for seconds has both answers at once.
+    assert!((0..5).any(|_| overtakes()), "the first question was waited for");
 }
 
 #[test]
