@@ -196,7 +196,7 @@ fn differences_are_told_and_carried() {
     store.ok(&["export", "-o", archive.to_str().unwrap(), "changes"]);
     let listed = tool("tar", &["-tvf", archive.to_str().unwrap()]);
     assert!(listed.contains(" opt/folder/x") && !listed.contains("opt/stays"), "{listed}");
-    assert!(listed.contains("-rwsr-xr-x") && listed.contains("prw") || listed.contains("crw"), "{listed}");
+    assert!(listed.contains("-rwsr-xr-x") && (listed.contains("prw") || listed.contains("crw")), "{listed}");
 }
 
 #[test]
