@@ -1,6 +1,6 @@
 //! `run`: statuses, streams, and what a process in a container sees.
 
-use crate::store::Store;
+use crate::store::{Store, until};
 use std::fs;
 
 /// What `sh -c SCRIPT` prints in a container of `box:1`.
@@ -164,16 +164,24 @@ fn the_kernels_secrets_are_masked() {
 #[test]
 fn init_reaps_and_passes_signals() {
     let Some(store) = Store::new() else { return };
-    let orphan = "(true & exec true) ; sh -c 'sh -c \"sleep 0.1\" & exit' ; echo $$";
-    assert_ne!(shell(&store, &["--init"], orphan), "1");
+    assert_ne!(shell(&store, &["--init"], "echo $$"), "1");
     assert_eq!(shell(&store, &[], "echo $$"), "1");
     let image = store.image("box:1");
     store.ok(&["run", "-d", "--init", "--name", "polite", &image, "sleep", "1000"]);
+    store.ok(&["run", "-d", "--name", "careless", &image, "sleep", "1000"]);
+    for (name, end) in [("polite", "gone"), ("careless", "State:\tZ")] {
+        // Whoever started it has ended before: it is the first process's to reap.
+        let orphan = store.ok(&["exec", name, "sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo $!"]);
+        let is = |state: &str| store.ok(&["exec", name, "sh", "-c", &format!("cat /proc/{orphan}/status 2>/dev/null || echo gone")]).contains(state);
+        until("it is an orphan", || is("PPid:\t1\n"));
+        store.ok(&["exec", name, "kill", &orphan]);
+        until("it is reaped by an init, and by nobody else", || is(end));
+    }
     store.ok(&["stop", "-t", "100", "polite"]);
     assert_eq!(store.field("polite", ".State.ExitCode"), "143");
     let script = "trap 'exit 9' 37; echo ready; while :; do sleep 0.05; done";
     store.ok(&["run", "-d", "--init", "--name", "late", "--stop-signal", "RTMIN+3", &image, "sh", "-c", script]);
-    crate::store::until("it is ready", || store.ok(&["logs", "late"]) == "ready");
+    until("it is ready", || store.ok(&["logs", "late"]) == "ready");
     store.ok(&["stop", "-t", "100", "late"]);
     assert_eq!(store.field("late", ".State.ExitCode"), "9", "a real-time signal is passed on, too");
 }
