@@ -31,7 +31,7 @@ fn it_is_put_aside_and_brought_back() {
         window.line("fg").sees("No containers yet.");
         assert_eq!(window.knows("#{alternate_on}"), "1");
         // It takes keys again.
-        window.keys(&["4"]).sees("Volumes").keys(&["1"]).sees("No containers yet.");
+        window.keys(&["4"]).sees("No volumes.").keys(&["1"]).sees("No containers yet.");
     }
     window.keys(&["q"]).until("the shell is back", |text| text.trim_end().ends_with("ready>"));
     window.is_given_back();
@@ -48,7 +48,7 @@ fn it_is_put_aside_from_outside_as_well() {
         window.is_given_back();
         window.line("clear").line("fg").sees("No containers yet.");
         assert_eq!(window.knows("#{alternate_on}"), "1");
-        window.keys(&["4"]).sees("Volumes").keys(&["1"]).sees("No containers yet.");
+        window.keys(&["4"]).sees("No volumes.").keys(&["1"]).sees("No containers yet.");
     }
     // Stopped and continued without a word of the shell's: the screen is there again.
     kill(window.process(), Signal::SIGTSTP).unwrap();
@@ -63,7 +63,7 @@ fn where_nobody_could_continue_it_it_goes_on() {
     let window = Window::open(&store, 90, 24);
     // In place of the shell: the terminal's first process, whose stop the kernel refuses.
     window.line(&format!("exec {}", env!("CARGO_BIN_EXE_kapal"))).sees("No containers yet.");
-    window.keys(&["C-z", "4"]).sees("Volumes").keys(&["1"]).sees("No containers yet.");
+    window.keys(&["C-z", "4"]).sees("No volumes.").keys(&["1"]).sees("No containers yet.");
 }
 
 #[test]

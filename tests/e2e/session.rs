@@ -38,7 +38,7 @@ fn another_terminal_works_on_the_same_container() {
     other.line(&format!("{} attach shared", env!("CARGO_BIN_EXE_kapal")));
     other.keys(&["Enter"]).sees("/ #").line("echo the answer is $((6 * 7))").sees("the answer is 42");
     window.sees("the answer is 42");
-    other.keys(&["C-p", "C-q"]).sees("ready>");
+    other.keys(&["C-p", "C-q"]).sees("read escape sequence").sees("ready>");
     window.sees("● running");
     store.ok(&["kill", "shared"]);
     window.sees("✗ exited").keys(&["q"]).is_as_it_was(0);
@@ -102,6 +102,8 @@ fn a_log_goes_on_whenever_its_container_starts() {
     for run in 1..=3 {
         store.ok(&["start", "again"]);
         window.sees(&format!("this is run {run}"));
+        // One that still runs is not started again.
+        store.ok(&["wait", "again"]);
     }
     assert!(window.text().contains("this is run 1"), "{}", window.text());
     window.keys(&["q"]).is_as_it_was(0);
