@@ -129,15 +129,13 @@ fn programs_of_the_whole_screen_work_in_a_pane() {
 fn shown_by_tmux(store: &Store, bytes: &[u8]) -> String {
     std::fs::write(store.path("written"), bytes).unwrap();
     let socket = store.path("tmux").display().to_string();
-    let script = format!("stty raw -echo; cat {}; touch {}; exec sleep 1000", store.path("written").display(), store.path("shown").display());
-    let _ = std::fs::remove_file(store.path("shown"));
+    // It reads on its own time: once it knows the last word, it has shown all that came before.
+    let script = format!("stty raw -echo; cat {}; printf '\\033]2;all is read\\007'; exec sleep 1000", store.path("written").display());
     tool(
         "env",
         &["-u", "TMUX", "tmux", "-S", &socket, "-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", &script, ";", "set", "-g", "status", "off"],
     );
-    until("tmux has read it all", || store.path("shown").exists());
-    // It reads on its own time.
-    std::thread::sleep(Duration::from_millis(500));
+    until("tmux has read it all", || tool("tmux", &["-S", &socket, "display-message", "-p", "#{pane_title}"]) == "all is read");
     let screen = tool("tmux", &["-S", &socket, "capture-pane", "-p", "-N"]);
     tool("tmux", &["-S", &socket, "kill-server"]);
     screen.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
@@ -249,9 +247,12 @@ fn a_shell_that_was_executed_ends_with_its_pane() {
         until("the shell is gone", || store.ok(&["top", "box"]).lines().count() == 2);
         let events = store.ok(&["events", "--since", "1h", "--until", "0s"]);
         assert!(!events.contains(" kill "), "the container was not killed: {events}");
+        let jobs = || store.ok(&["jobs"]);
+        let known = jobs().lines().count();
         drop(Session::exec(&engine, Exec { words: vec!["box".to_owned(), "sh".to_owned()], ..Exec::default() }, (24, 80)));
+        until("what it began is known", || jobs().lines().count() > known);
         until("a pane that left at once leaves nothing", || {
-            store.ok(&["jobs"]).lines().all(|line| !line.contains("running")) && store.ok(&["top", "box"]).lines().count() == 2
+            jobs().lines().all(|line| !line.contains("running")) && store.ok(&["top", "box"]).lines().count() == 2
         });
     });
 }
