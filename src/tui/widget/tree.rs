@@ -433,13 +433,21 @@ mod tests {
     fn tens_of_thousands_are_built_once_and_folded_at_once() {
         let files: Vec<Leaf> =
             (0..50_000).map(|n| Leaf { path: format!("{}/{}/{n}", n % 30, n % 700).into(), size: n, folder: false, ..Leaf::default() }).collect();
-        let mut tree = Tree::new(files);
-        assert_eq!((tree.lines().len(), tree.size()), (30, (0..50_000).sum()));
         let begun = std::time::Instant::now();
-        for _ in 0..100 {
-            assert!(tree.toggle());
-        }
-        assert!(begun.elapsed() < std::time::Duration::from_secs(1), "100 times of folding took {:?}", begun.elapsed());
+        let mut tree = Tree::new(files);
+        let built = begun.elapsed();
+        assert_eq!((tree.lines().len(), tree.size()), (30, (0..50_000).sum()));
+        let twice = |_| {
+            let begun = std::time::Instant::now();
+            assert!(tree.toggle() && tree.toggle());
+            begun.elapsed()
+        };
+        // The best of many, as any one may be interrupted: it goes through what is open, a small part of all.
+        let best = (0..50).map(twice).min().unwrap();
+        println!("built in {built:?}, opened and closed in {best:?}");
+        assert!(best * 100 < built, "{best:?}, {built:?}");
+        let sorted = tree.nodes.iter().filter(|node| node.sorted.is_some()).count();
+        assert_eq!(sorted, 2, "nothing is put into order before it is shown");
     }
 
     proptest! {
