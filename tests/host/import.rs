@@ -6,6 +6,7 @@ use nix::unistd::Pid;
 use std::fs;
 use std::io::Write;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 #[test]
@@ -64,6 +65,7 @@ fn archives_come_compressed_or_as_a_stream() {
 #[test]
 fn what_is_no_archive_leaves_nothing() {
     let Some(store) = Store::new() else { return };
+    let driver = store.ok(&["info", "--format", "{{.Driver}}"]);
     fs::create_dir(store.path("tree")).unwrap();
     fs::write(store.path("tree/file"), vec![b'x'; 100_000]).unwrap();
     let tree = store.path("tree");
@@ -75,6 +77,7 @@ fn what_is_no_archive_leaves_nothing() {
     {
         let refused = store.fed(bytes, &["import", "-", "bad:1"]);
         assert!(refused.status == 1 && refused.err.starts_with("kapal: cannot import -: ") && refused.err.contains(why), "{} {}", refused.status, refused.err);
+        assert_eq!(left(&store, &driver), [""; 0], "{why:?}");
     }
     assert!(store.fails(1, &["import", "/nowhere.tar"]).contains("/nowhere.tar"));
     assert!(store.fails(1, &["import", "-c", "FROM x", "-", "bad:1"]).contains("FROM x"));
@@ -85,15 +88,13 @@ fn what_is_no_archive_leaves_nothing() {
         assert!(store.fails(1, &["import", "--platform", platform, "-"]).contains("expected linux and one of"), "{platform}");
     }
     assert_eq!(store.ok(&["images", "-q"]), "");
-    for folder in ["blobs/sha256", "blobs/tmp", "layers", "staging"] {
-        assert_eq!(files_in(&store, folder), [""; 0], "{folder}");
-    }
     store.is_consistent();
 }
 
 #[test]
 fn who_waits_for_an_archive_that_does_not_come_can_be_called_off() {
     let Some(store) = Store::new() else { return };
+    let driver = store.ok(&["info", "--format", "{{.Driver}}"]);
     store.ok(&["create", "--name", "holds", "host", "true"]);
     let begin = finish(Command::new("tar").args(["-C", "/etc", "-cf", "-", "passwd"]), None).bytes;
     for verb in [&["import", "-", "late:1"][..], &["load"], &["cp", "-", "holds:/tmp"]] {
@@ -107,18 +108,17 @@ fn who_waits_for_an_archive_that_does_not_come_can_be_called_off() {
             let said = child.wait_with_output().unwrap();
             assert_eq!((status_of(said.status), String::from_utf8_lossy(&said.stderr).trim()), (status, "kapal: cancelled"), "{verb:?} {signal}");
             // It did not give up waiting for itself: what it had begun is gone.
-            assert_eq!(files_in(&store, "staging"), [""; 0], "{verb:?} {signal}");
+            assert_eq!(left(&store, &driver), [""; 0], "{verb:?} {signal}");
         }
     }
     store.is_consistent();
 }
 
-/// What is in a folder of the store, or of its storage driver; it has to be there.
-fn files_in(store: &Store, folder: &str) -> Vec<String> {
-    let path = if folder.starts_with("blobs") { folder.to_owned() } else { format!("{}/{folder}", store.ok(&["info", "--format", "{{.Driver}}"])) };
-    let path = store.path("root").join(path);
-    let entries = fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+/// What is there of layers and blobs; their folders have to be. To be asked before the next command, which sweeps.
+fn left(store: &Store, driver: &str) -> Vec<String> {
+    let folders = ["blobs/sha256", "blobs/tmp", &format!("{driver}/layers"), &format!("{driver}/staging")].map(|folder| store.path("root").join(folder));
+    let inside = |folder: &PathBuf| fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    folders.iter().flat_map(inside).map(|entry| entry.unwrap().path().display().to_string()).collect()
 }
 
 /// Whether all that was written into a pipe has been read.
