@@ -45,7 +45,9 @@ async fn hears_of_others_alone() -> Result<(), &'static str> {
     // This one nobody can tell of anything: it looks by itself, and is the first to do so.
     let deaf = engine(folder.path());
     let (looking, mut looks) = (deaf.listen().unwrap(), deaf.events());
-    sockets(&deaf).iter().for_each(|socket| std::fs::remove_file(socket).unwrap());
+    for socket in sockets(&deaf) {
+        std::fs::remove_file(socket).unwrap();
+    }
     tokio::time::sleep(Duration::from_millis(20)).await;
     let engine = engine(folder.path());
     let (listening, mut events) = (engine.listen().unwrap(), engine.events());

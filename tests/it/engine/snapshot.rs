@@ -70,8 +70,12 @@ fn is_quick(engine: &Engine, containers: &[Container], images: &[(ImageId, Vec<L
         began.elapsed()
     };
     let read = || {
-        texts.iter().for_each(|text| drop(serde_json::from_slice::<Container>(text).unwrap()));
-        images.iter().for_each(|(id, _)| drop(Document::parse(std::fs::read(engine.content().path(id)).unwrap()).unwrap()));
+        for text in &texts {
+            drop(serde_json::from_slice::<Container>(text).unwrap());
+        }
+        for (id, _) in images {
+            drop(Document::parse(std::fs::read(engine.content().path(id)).unwrap()).unwrap());
+        }
     };
     let (mut whole, mut reading) = (Duration::MAX, Duration::MAX);
     for _ in 0..20 {
