@@ -2,9 +2,9 @@
 
 use super::table::Table;
 use super::template::Template;
-use super::text;
 use super::verb::Shape;
-use crate::engine::{Error, Progress, Result};
+use super::{terminal, text};
+use crate::engine::{Error, Kind, Progress, Result};
 use crate::id::JobId;
 use crate::tui::line::{Opened, Said, Voice};
 use serde_json::{Value, json};
@@ -87,6 +87,18 @@ impl Face {
         self.line.is_some() || self.is_window()
     }
 
+    /// Comes when somebody ends a verb that only watches, and has nothing to give back. Outside of a batch and of a window it never
+    /// does: there the kernel ends the program by itself, also while it writes to a reader that takes nothing.
+    pub fn left(&self) -> impl Future<Output = Kind> + use<> {
+        let called_off = self.is_batch().then(terminal::called_off);
+        async move {
+            match called_off {
+                Some(called_off) => called_off.await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
     /// What was captured.
     pub fn captured(self) -> Vec<u8> {
         match self.sink {
@@ -124,7 +136,7 @@ impl Face {
 
     /// The same, where the reader may be slow: what else is under way does not wait for it.
     pub async fn pass(&mut self, stream: &'static str, bytes: Vec<u8>) -> Result<()> {
-        if self.json || matches!(self.sink, Sink::Captured(_)) {
+        if self.json || !matches!(self.sink, Sink::Standard) {
             return self.raw(stream, &bytes);
         }
         let write = move || {

@@ -146,7 +146,7 @@ pub async fn events(verb: Streaming<job::events::Events>, engine: &Engine, face:
     let moment = |text: Option<&String>| text.map(|text| when::moment(text, now)).transpose().map_err(Error::invalid);
     job.span = (moment(job.since.as_ref())?.map(|t| t.as_nanosecond() as i64), moment(job.until.as_ref())?.map(|t| t.as_nanosecond() as i64));
     let mut happenings = engine.run(job).await?;
-    let mut called_off = Box::pin(super::terminal::called_off());
+    let mut called_off = Box::pin(face.left());
     loop {
         let happening = tokio::select! {
             happening = happenings.recv() => happening,

@@ -135,7 +135,7 @@ pub async fn logs(mut job: job::logs::Logs, engine: &Engine, face: &mut Face) ->
     let mut lines = engine.run(job).await?;
     // A terminal gets nothing raw, but for a container that has one of its own: that is what it drew.
     let guarded = io::stdout().is_terminal() && !lines.tty;
-    let mut called_off = Box::pin(super::terminal::called_off());
+    let mut called_off = Box::pin(face.left());
     loop {
         let line = tokio::select! {
             line = lines.next() => line?,
@@ -159,6 +159,15 @@ pub async fn logs(mut job: job::logs::Logs, engine: &Engine, face: &mut Face) ->
         } else {
             bytes.extend_from_slice(line.log.as_bytes());
         }
-        face.raw(&line.stream, &bytes)?;
+        if !face.is_batch() {
+            face.raw(&line.stream, &bytes)?;
+            continue;
+        }
+        // What is called off here goes on elsewhere: it cannot be left to the kernel while nobody reads.
+        let stream = if line.stream == "stderr" { "stderr" } else { "stdout" };
+        tokio::select! {
+            written = face.pass(stream, bytes) => written?,
+            off = &mut called_off => return Ok(super::exit_status(&Error::new(off, "cancelled"), 1)),
+        }
     }
 }

@@ -53,7 +53,7 @@ pub async fn stats(verb: Measuring, engine: &Engine, face: &mut Face) -> Result<
         return watch(&shown, &mut blocks, size).await;
     }
     let mut last = Value::Array(Vec::new());
-    let mut called_off = Box::pin(terminal::called_off());
+    let mut called_off = Box::pin(face.left());
     loop {
         let block = tokio::select! {
             block = blocks.recv() => block,

@@ -180,6 +180,16 @@ fn a_reader_that_goes_away_is_no_failure_to_talk_about() {
         let output = child.wait_with_output().unwrap();
         assert_eq!((status_of(output.status), String::from_utf8_lossy(&output.stderr).as_ref()), (141, ""), "{arguments:?}");
     }
+    // Who only looks on ends on a signal, also while nobody reads what it writes.
+    for arguments in [&["logs", "-f", "talks"][..], &["--batch", "-c", "logs -f talks"]] {
+        for signal in [Signal::SIGTERM, Signal::SIGINT] {
+            let mut child = store.command(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            until("its reader's pipe is full", || rustix::io::ioctl_fionread(child.stdout.as_ref().unwrap()).unwrap() > 60_000);
+            kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+            until("it ends", || child.try_wait().unwrap().is_some());
+            assert_eq!(status_of(child.wait().unwrap()), 128 + signal as i32, "{arguments:?}");
+        }
+    }
     // One that holds its output and reads none of it blocks nobody else.
     let mut stuck = store.command(&["attach", "talks"]).stdout(Stdio::piped()).spawn().unwrap();
     until("it is attached", || rustix::io::ioctl_fionread(stuck.stdout.as_ref().unwrap()).unwrap() > 0);
