@@ -7,6 +7,7 @@ use crate::engine::attach::{Console, ConsoleWriter, Output};
 use crate::engine::{Engine, Error, Kind, Result};
 use crate::id::ContainerId;
 use crate::tui::line::Opened;
+use futures_util::FutureExt;
 use std::io::{self, IsTerminal};
 use std::pin::Pin;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -37,6 +38,34 @@ pub enum End {
     Detached,
 }
 
+/// Interruptions and terminations since this was made. Whoever begins a container to drive makes it before: one that came too late
+/// to call off the beginning is for the container.
+pub struct Early([Signal; 2]);
+
+impl Early {
+    const KINDS: [SignalKind; 2] = [SignalKind::interrupt(), SignalKind::terminate()];
+
+    /// Listens from now on.
+    pub fn listen() -> Result<Self> {
+        let [interrupt, terminate] = Self::KINDS.map(listen);
+        Ok(Self([interrupt?, terminate?]))
+    }
+
+    /// One that has come already.
+    fn heard(&mut self) -> Option<i32> {
+        let mut listening = Self::KINDS.iter().zip(&mut self.0);
+        listening.find_map(|(kind, signal)| signal.recv().now_or_never().map(|_| kind.as_raw_value()))
+    }
+}
+
+fn deaf(error: &io::Error) -> Error {
+    Error::io("cannot listen to signals", error)
+}
+
+fn listen(kind: SignalKind) -> Result<Signal> {
+    signal(kind).map_err(|error| deaf(&error))
+}
+
 /// What comes from standard input.
 enum Input {
     Bytes(Vec<u8>),
@@ -54,7 +83,7 @@ impl<T> Drop for Task<T> {
 
 /// Drives a console until it ends. Input, output and signals each go their own way: a process that reads nothing still
 /// gets its signals, and one whose output nobody takes still gets its input.
-pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End> {
+pub async fn drive(console: Console, how: Drive, early: Option<Early>, face: &mut Face) -> Result<End> {
     let opened = Opened { console, tty: how.tty, stdin: how.stdin, detach_keys: how.detach_keys.clone() };
     let console = match face.hand_over(opened) {
         Ok(()) => return Ok(End::Detached),
@@ -64,13 +93,20 @@ pub async fn drive(console: Console, how: Drive, face: &mut Face) -> Result<End>
     let terminal = how.tty && how.stdin && io::stdin().is_terminal() && !face.is_batch();
     let keys = how.detach_keys.as_deref().unwrap_or_default();
     let detach = Detach::new(DetachKeys::parse(keys).map_err(|e| Error::invalid(format!("--detach-keys: {e}")))?);
-    let deaf = |e: io::Error| Error::io("cannot listen to signals", &e);
     // One that comes once the terminal is raw is to find somebody who gives it back.
     let signals: Pin<Box<dyn Future<Output = ()> + Send>> = match how.sig_proxy {
-        Some((engine, id)) if !terminal => Box::pin(pass_on(Signals::open().map_err(deaf)?, engine, id)),
-        _ => Box::pin(end_on_signal(terminal::restore_on_signals().map_err(deaf)?)),
+        Some((engine, id)) if !terminal => Box::pin(pass_on(Signals::open(early)?, engine, id)),
+        proxy => {
+            let ended = terminal::restore_on_signals().map_err(|error| deaf(&error))?;
+            match (early.and_then(|mut early| early.heard()), proxy) {
+                (Some(number), Some((engine, id))) => pass(number, &engine, &id).await,
+                (Some(number), None) => std::process::exit(128 + number),
+                (None, _) => {}
+            }
+            Box::pin(end_on_signal(ended))
+        }
     };
-    let window = signal(SignalKind::window_change()).map_err(deaf)?;
+    let window = listen(SignalKind::window_change())?;
     let raw = if terminal { Some(RawMode::enter(io::stdin()).map_err(|e| Error::io("cannot switch the terminal to raw mode", &e))?) } else { None };
     let _signals = Task(tokio::spawn(signals));
     if how.tty {
@@ -147,10 +183,14 @@ async fn resized(window: &mut Option<Signal>) {
 async fn pass_on(mut signals: Signals, engine: Engine, id: ContainerId) {
     loop {
         let number = signals.next().await;
-        if let Ok(container) = engine.container_by_id(&id) {
-            // One that has just ended needs no signal any more.
-            let _ = engine.kill(&container, number).await;
-        }
+        pass(number, &engine, &id).await;
+    }
+}
+
+async fn pass(number: i32, engine: &Engine, id: &ContainerId) {
+    if let Ok(container) = engine.container_by_id(id) {
+        // One that has just ended needs no signal any more.
+        let _ = engine.kill(&container, number).await;
     }
 }
 
@@ -208,16 +248,11 @@ fn read_stdin(sender: &mpsc::Sender<Input>) {
 struct Signals(Vec<(i32, Signal)>);
 
 impl Signals {
-    fn open() -> io::Result<Self> {
-        let kinds = [
-            SignalKind::interrupt(),
-            SignalKind::terminate(),
-            SignalKind::hangup(),
-            SignalKind::quit(),
-            SignalKind::user_defined1(),
-            SignalKind::user_defined2(),
-        ];
-        kinds.into_iter().map(|kind| Ok((kind.as_raw_value(), signal(kind)?))).collect::<io::Result<_>>().map(Self)
+    fn open(early: Option<Early>) -> Result<Self> {
+        let Early(early) = early.map_or_else(Early::listen, Ok)?;
+        let kinds = [SignalKind::hangup(), SignalKind::quit(), SignalKind::user_defined1(), SignalKind::user_defined2()];
+        let more = kinds.into_iter().map(|kind| Ok((kind.as_raw_value(), listen(kind)?))).collect::<Result<Vec<_>>>()?;
+        Ok(Self(Early::KINDS.iter().map(SignalKind::as_raw_value).zip(early).chain(more).collect()))
     }
 
     async fn next(&mut self) -> i32 {

@@ -1,6 +1,6 @@
 //! The verbs with a process in the foreground: run, exec, start, attach, logs.
 
-use super::console::{self, Drive, End, drive};
+use super::console::{self, Drive, Early, End, drive};
 use super::face::Face;
 use super::{text, transfer, when};
 use crate::container::Container;
@@ -52,6 +52,7 @@ pub async fn run(mut job: job::run::Run, engine: &Engine, face: &mut Face) -> Re
     }
     let quiet = options.quiet;
     job.size = options.tty.then(console::size).flatten();
+    let early = if detach { None } else { Some(Early::listen()?) };
     let started = transfer::with_progress(job, engine, face, quiet).await?;
     super::perform::cautions(&started.warnings, face)?;
     face.give(json!({ "ID": started.id, "Name": started.name }));
@@ -61,7 +62,7 @@ pub async fn run(mut job: job::run::Run, engine: &Engine, face: &mut Face) -> Re
             face.say(started.id.as_str())?;
             Ok(0)
         }
-        Some(console) => match drive(console, how, face).await? {
+        Some(console) => match drive(console, how, early, face).await? {
             End::Exited(status) => Ok(status),
             End::Detached => Ok(0),
         },
@@ -83,7 +84,7 @@ pub async fn exec(mut job: job::exec::Exec, engine: &Engine, face: &mut Face) ->
             face.give(json!({ "ID": started.id }));
             Ok(0)
         }
-        Some(console) => match drive(console, how, face).await? {
+        Some(console) => match drive(console, how, None, face).await? {
             End::Exited(status) => Ok(status),
             End::Detached => Ok(0),
         },
@@ -103,7 +104,7 @@ pub async fn start(mut job: job::start::Start, engine: &Engine, face: &mut Face)
             super::perform::cautions(&outcome.several.warnings, face)?;
             let sig_proxy = proxy(true, &container, engine);
             let how = Drive { stdin: interactive && container.config.open_stdin, tty: container.config.tty, shown: [true; 2], detach_keys, sig_proxy };
-            match drive(console, how, face).await? {
+            match drive(console, how, None, face).await? {
                 End::Exited(status) => Ok(status),
                 End::Detached => Ok(0),
             }
@@ -119,7 +120,7 @@ pub async fn attach(job: job::attach::Attach, engine: &Engine, face: &mut Face) 
     let sig_proxy = proxy(sig_proxy, &container, engine);
     let how = Drive { stdin: container.config.open_stdin && !no_stdin, tty: container.config.tty, shown: [true; 2], detach_keys, sig_proxy };
     check_terminal(how.tty, how.stdin, face)?;
-    match drive(console, how, face).await? {
+    match drive(console, how, None, face).await? {
         End::Exited(status) => Ok(status),
         End::Detached => Ok(0),
     }

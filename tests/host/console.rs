@@ -1,7 +1,7 @@
 //! Consoles: terminals, the keys that leave them, signals on their way past what was typed, readers that go away.
 
 use crate::signals::catches;
-use crate::store::{Store, finish, status_of, until};
+use crate::store::{Store, finish, in_guest, status_of, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -166,6 +166,27 @@ fn watching_ends_where_signals_are_not_passed_on() {
     ends(&["run", "--sig-proxy=false", "--name", "free", &image, "sleep", "1000"], "free");
     store.ok(&["run", "-d", "-t", "--name", "drawn", &image, "sleep", "1000"]);
     ends(&["attach", "--no-stdin", "drawn"], "drawn");
+}
+
+#[test]
+fn a_run_is_called_off_or_ends_its_container_whenever_the_signal_comes() {
+    let Some(store) = Store::new() else { return };
+    let image = store.image("box:1");
+    // Its first process passes the signal on, also before there is one that could.
+    let run = |command: &[&'static str]| store.command(&[&["run", "--rm", "--init", "--network", "none", &image], command].concat());
+    let began = Instant::now();
+    assert_eq!(finish(&mut run(&["true"]), None).status, 0);
+    let whole = began.elapsed();
+    let rounds = if in_guest() { 6 } else { 30 };
+    for round in 0..rounds {
+        let mut child = run(&["sleep", "1000"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // The instant is what is being swept; nothing is waited for here.
+        std::thread::sleep(whole * (round + 1) / rounds);
+        kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+        until("it ends", || child.try_wait().unwrap().is_some());
+        assert_eq!(status_of(child.wait().unwrap()), 143, "round {round} of {rounds}");
+    }
+    until("all are removed", || store.ok(&["ps", "-aq"]).is_empty());
 }
 
 #[test]
