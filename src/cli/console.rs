@@ -187,6 +187,7 @@ async fn pass_on(mut signals: Signals, engine: Engine, id: ContainerId) {
     }
 }
 
+/// One signal, on its way to the container.
 async fn pass(number: i32, engine: &Engine, id: &ContainerId) {
     if let Ok(container) = engine.container_by_id(id) {
         // One that has just ended needs no signal any more.
